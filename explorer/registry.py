@@ -218,6 +218,7 @@ CRITERIA = Registry(
     required=("level",),
     usual={"reduction": "sum_abs", "scope": "part", "needs": (), "trap": ""},
 )
+BLOCK_CRITERIA = Registry("criterion of blocks", "explorer.block_criteria", usual={"needs": (), "trap": ""})
 ALLOCATORS = Registry("allocator", "explorer.allocators", usual={"needs_scores": True, "needs_scan": False})
 LOADERS = Registry("loader", "explorer.loaders")
 DATA = Registry("data set", "explorer.data", usual={"place": "PLACE"})

@@ -4,17 +4,21 @@ import argparse
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_drop, format_value
+from ..studies.block_scan import block_scan
 from ..studies.sensitivity.findings import PointFinding
-from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint
+from ..studies.sensitivity.values import RATIOS, Granularity, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.cluster import add_cluster, studies_of
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import followed, note, percent, print_json, show, table
+from .printing.report_text import quality
 
+BASE: dict[str, Granularity] = {"channel": "channel", "weight": "weight"}
 MOST = 99  # ratios of one scan
 
 
@@ -22,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
         "--granularity",
-        choices=("channel", "weight"),
+        choices=("channel", "weight", "block"),
         default="channel",
         help="what a part is (default: channel)",
     )
@@ -91,8 +95,12 @@ def run(arguments: argparse.Namespace) -> None:
     set_up()
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion), after=arguments.after)
-    plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
+    kind = BASE.get(arguments.granularity, "channel")
+    plan = ScanPlan(kind, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
+    if arguments.granularity == "block":
+        device = set_up(arguments.device)
+        return _blocks(arguments, model, Conditions(arguments.samples, device=device, latency=False))
     with studies_of(arguments) as studies:
         conditions = Conditions(arguments.samples, device=studies.device(arguments.device))
         result = followed(studies.scan(model, plan, conditions), _words)
@@ -105,6 +113,27 @@ def run(arguments: argparse.Namespace) -> None:
     return show(
         table(["part", "ratio", "removed", metric_title(metric), "loss", "in the family", "change"], rows)
     )
+
+
+def _blocks(arguments: argparse.Namespace, model: Analysed, conditions: Conditions) -> None:
+    """Print the model's quality without each block alone."""
+    blocks = followed(block_scan(model, conditions, arguments.after), _words)
+    if arguments.json:
+        return print_json(blocks.to_json())
+    rows = [
+        [
+            name,
+            f"{model.profile.free_blocks[name].params:,}",
+            f"{model.profile.free_blocks[name].macs:,}",
+            f"{blocks.influence[name]:.4f}" if name in blocks.influence else "-",
+            quality(report.pruned, report.total_samples),
+            format_drop(report.drop) if report.drop else "-",
+        ]
+        for name, report in blocks.reports.items()
+    ]
+    metric = next(iter(blocks.reports.values())).baseline.metric or "accuracy"
+    head = ["block", "parameters", "MACs", "influence", metric_title(metric), "change"]
+    return show(table(head, rows))
 
 
 def _words(now: Progress) -> str:

@@ -11,6 +11,7 @@ VERBS = {
     "profile": "list the layers and coupled groups of a model, and why some cannot be pruned",
     "prune": "prune a model and measure accuracy, size, compute and latency",
     "budget": "find the smallest model within an accuracy budget, by measuring",
+    "plan": "spend a saving over blocks, channels and weights together, by measured losses",
     "search": "find the best trade-offs between accuracy and cost, with an optimiser over the ratios of all "
     "parts",
     "curve": "measure accuracy against size, from dense to the full strength of a recipe",

@@ -58,19 +58,19 @@ class Arrays:
         return self._opened(name, _filled)
 
     def _opened(self, name: str, use: Callable[[IO[bytes], Form], Any]) -> Any:
-        told = f"{name!r} in {self.path.name!r}"
+        array = f"{name!r} in {self.path.name!r}"
         try:
             with zipfile.ZipFile(self.path) as file, file.open(f"{name}.npy") as member:
                 form = _header(member)
-                self._check(told, form, file.getinfo(f"{name}.npy"), member.tell())
+                self._check(array, form, file.getinfo(f"{name}.npy"), member.tell())
                 return use(member, form)
         except DAMAGED as error:
-            raise LoadError(f"{told} is damaged; write the file again with numpy.savez.") from error
+            raise LoadError(f"{array} is damaged; write the file again with numpy.savez.") from error
 
-    def _check(self, told: str, form: Form, entry: zipfile.ZipInfo, start: int) -> None:
+    def _check(self, array: str, form: Form, entry: zipfile.ZipInfo, start: int) -> None:
         shape, _, dtype = form
         if dtype.hasobject:
-            raise LoadError(f"{told} holds Python objects, which could run code; store plain numbers.")
+            raise LoadError(f"{array} holds Python objects, which could run code; store plain numbers.")
         wanted = math.prod(shape) * dtype.itemsize
         if (
             min(shape, default=0) < 0
@@ -78,10 +78,10 @@ class Arrays:
             or entry.compress_type not in PACKED
         ):
             raise LoadError(
-                f"{told} is not as long as its header says; write the file again with numpy.savez."
+                f"{array} is not as long as its header says; write the file again with numpy.savez."
             )
         if wanted > MAX_BYTES:
-            raise LoadError(f"{told} needs {wanted:,} bytes; up to {MAX_BYTES:,} are read.")
+            raise LoadError(f"{array} needs {wanted:,} bytes; up to {MAX_BYTES:,} are read.")
 
 
 def _header(member: IO[bytes]) -> Form:

@@ -33,11 +33,11 @@ class ClassOrder:
     sentence: str
 
 
-def class_order(found: Sequence[str], reader: Reader, given: str = "", usual: str = "") -> ClassOrder:
+def class_order(classes: Sequence[str], reader: Reader, given: str = "", usual: str = "") -> ClassOrder:
     """Return the positions of the data's classes among the model's.
 
     Args:
-        found: their names, in the order that they have in the data.
+        classes: their names, in the order that they have in the data.
         given: all names in the model's order, separated by commas, or a text file with one per line.
         usual: where that order comes from, if it is not alphabetical.
     Raises:
@@ -45,11 +45,11 @@ def class_order(found: Sequence[str], reader: Reader, given: str = "", usual: st
             model's list.
     """
     if given:
-        return _as_given(found, _given_names(given), reader)
+        return _as_given(classes, _given_names(given), reader)
     return (
-        _by_name(found, reader)
-        or (None if usual else _by_synset(found, reader) or _by_number(found, reader))
-        or ClassOrder(tuple(range(len(found))), tuple(found), usual or ALPHABET)
+        _by_name(classes, reader)
+        or (None if usual else _by_synset(classes, reader) or _by_number(classes, reader))
+        or ClassOrder(tuple(range(len(classes))), tuple(classes), usual or ALPHABET)
     )
 
 
@@ -61,44 +61,44 @@ def key(name: str) -> str:
     return " ".join(name.replace("_", " ").replace("-", " ").lower().split())
 
 
-def _by_name(found: Sequence[str], reader: Reader) -> ClassOrder | None:
+def _by_name(classes: Sequence[str], reader: Reader) -> ClassOrder | None:
     """Match by name, if the model names its classes and every class of the data is exactly one of them."""
     named = [key(name) for name in reader.preset.class_names]
     places = {name: number for number, name in enumerate(named) if named.count(name) == 1}
-    if len(named) != reader.classes or not all(key(name) in places for name in found):
+    if len(named) != reader.classes or not all(key(name) in places for name in classes):
         return None
-    numbers = tuple(places[key(name)] for name in found)
+    numbers = tuple(places[key(name)] for name in classes)
     return ClassOrder(numbers, reader.preset.class_names, "Classes are matched by their names.")
 
 
-def _by_synset(found: Sequence[str], reader: Reader) -> ClassOrder | None:
+def _by_synset(classes: Sequence[str], reader: Reader) -> ClassOrder | None:
     """Match folders of ImageNet, all of them or some."""
-    if reader.classes != IMAGENET_CLASSES or not all(SYNSET.fullmatch(name) for name in found):
+    if reader.classes != IMAGENET_CLASSES or not all(SYNSET.fullmatch(name) for name in classes):
         return None
-    synsets = sorted(found)
-    if len(found) < IMAGENET_CLASSES:
+    synsets = sorted(classes)
+    if len(classes) < IMAGENET_CLASSES:
         info = uses_torchvision("timm").data.ImageNetInfo()
         synsets = [info.index_to_label_name(number) for number in range(IMAGENET_CLASSES)]
     places = {name: number for number, name in enumerate(synsets)}
-    if not all(name in places for name in found):
+    if not all(name in places for name in classes):
         return None
     named = reader.preset.class_names
     names = named if len(named) == IMAGENET_CLASSES else tuple(synsets)
     return ClassOrder(
-        tuple(places[name] for name in found), names, "Classes are matched by the ids of ImageNet."
+        tuple(places[name] for name in classes), names, "Classes are matched by the ids of ImageNet."
     )
 
 
-def _by_number(found: Sequence[str], reader: Reader) -> ClassOrder | None:
+def _by_number(classes: Sequence[str], reader: Reader) -> ClassOrder | None:
     """Match names that are whole numbers: they give their class, from 0, or from 1 if all are there."""
-    if not all(name.isascii() and name.isdigit() and len(name) < 8 for name in found):
+    if not all(name.isascii() and name.isdigit() and len(name) < 8 for name in classes):
         return None
-    numbers = [int(name) for name in found]
+    numbers = [int(name) for name in classes]
     count = reader.classes or max(numbers) + (0 in numbers)
-    first = 0 if max(numbers) < count and (0 in numbers or len(found) < count) else 1
+    first = 0 if max(numbers) < count and (0 in numbers or len(classes) < count) else 1
     if len(set(numbers)) < len(numbers) or not first <= min(numbers) <= max(numbers) < count + first:
         return None
-    names = {number - first: name for number, name in zip(numbers, found, strict=True)}
+    names = {number - first: name for number, name in zip(numbers, classes, strict=True)}
     return ClassOrder(
         tuple(number - first for number in numbers),
         tuple(names.get(number, str(number + first)) for number in range(count)),
@@ -117,16 +117,16 @@ def _given_names(text: str) -> tuple[str, ...]:
     return tuple(class_name(part) for part in text.split(","))
 
 
-def _as_given(found: Sequence[str], names: tuple[str, ...], reader: Reader) -> ClassOrder:
+def _as_given(classes: Sequence[str], names: tuple[str, ...], reader: Reader) -> ClassOrder:
     wrong = "Option 'classes' takes the names of all classes in the model's order, with commas between"
     if reader.classes is not None and len(names) != reader.classes:
         raise LoadError(f"{wrong}: {reader.classes:,} of them, got {len(names):,}.")
     places = {key(name): number for number, name in enumerate(names)}
     if len(places) < len(names):
         raise LoadError(f"{wrong}, each once; two of those given are the same.")
-    missing = [name for name in found if key(name) not in places]
+    missing = [name for name in classes if key(name) not in places]
     if missing:
         raise LoadError(f"{wrong}; {missing[0]!r} is among the data and not among them.")
     return ClassOrder(
-        tuple(places[key(name)] for name in found), names, "Classes are in the order that you gave."
+        tuple(places[key(name)] for name in classes), names, "Classes are in the order that you gave."
     )

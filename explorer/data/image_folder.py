@@ -43,19 +43,19 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     Raises:
         LoadError: no class has a picture, or two names differ only in characters that cannot be shown.
     """
-    found: dict[str, list[Path]] = {}
+    classes: dict[str, list[Path]] = {}
     for path in _folders(folder):
         pictures = sorted(p for p in path.rglob("*") if _is_picture(p, path))
-        if pictures and found.setdefault(class_name(path.name), pictures) is not pictures:
+        if pictures and classes.setdefault(class_name(path.name), pictures) is not pictures:
             raise LoadError(
                 f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
                 "them."
             )
-    if not found:
+    if not classes:
         raise LoadError(
             f"{str(folder)!r} has no subfolders with pictures in them; it takes one subfolder for each class."
         )
-    return found
+    return classes
 
 
 def _is_picture(path: Path, folder: Path) -> bool:
@@ -75,18 +75,18 @@ def _roles(folder: Path) -> dict[str, Path]:
         "tuning": _inside(folder, TUNING),
         "held_out": _inside(folder, HELD_OUT),
     }
-    found = {role: path for role, path in parts.items() if path is not None}
-    if set(found) == {"training"}:
+    roles = {role: path for role, path in parts.items() if path is not None}
+    if set(roles) == {"training"}:
         told = "data that a model was trained on says little about its accuracy"
         raise LoadError(
-            f"{str(folder)!r} has {found['training'].name}/ but neither val/ nor test/; add one, since "
+            f"{str(folder)!r} has {roles['training'].name}/ but neither val/ nor test/; add one, since "
             f"{told}."
         )
-    if not found:
+    if not roles:
         return {"both": folder}
-    if "tuning" in found and "held_out" in found:
-        return found
-    return {"training" if role == "training" else "both": path for role, path in found.items()}
+    if "tuning" in roles and "held_out" in roles:
+        return roles
+    return {"training" if role == "training" else "both": path for role, path in roles.items()}
 
 
 @DATA.register("folder", rank=10, place="PATH", local_only=True)
@@ -158,14 +158,14 @@ def _without_damaged(listed: Listed, folder: Path) -> tuple[Listed, str]:
     Raises:
         LoadError: no picture is left.
     """
-    every = [file for found in listed.values() for files in found.values() for file in files]
+    every = [file for classes in listed.values() for files in classes.values() for file in files]
     damaged = [file for file, is_whole in zip(every, sound(every), strict=True) if not is_whole]
     gone = set(damaged)
     left = {
-        role: {name: kept for name, files in found.items() if (kept := [f for f in files if f not in gone])}
-        for role, found in listed.items()
+        role: {name: kept for name, files in classes.items() if (kept := [f for f in files if f not in gone])}
+        for role, classes in listed.items()
     }
-    left = {role: found for role, found in left.items() if found}
+    left = {role: classes for role, classes in left.items() if classes}
     if not left:
         raise LoadError(f"Every picture in {str(folder)!r} is damaged or of no known format.")
     if not damaged:

@@ -70,14 +70,14 @@ def mask_task(
 
 def _pairs(pictures: Path, masks: Path) -> list[tuple[Path, Path]]:
     own = {path.stem: path for path in sorted(masks.iterdir()) if path.suffix.lower() in SUFFIXES}
-    found = [path for path in sorted(pictures.iterdir()) if path.suffix.lower() in SUFFIXES]
-    lonely = [path.name for path in found if path.stem not in own]
-    if lonely or not found:
+    paths = [path for path in sorted(pictures.iterdir()) if path.suffix.lower() in SUFFIXES]
+    lonely = [path.name for path in paths if path.stem not in own]
+    if lonely or not paths:
         what = f"{class_name(lonely[0])!r} has no mask" if lonely else "there are no pictures"
         raise LoadError(
             f"In {pictures.parent.name!r} {what}; put a mask of the same name into {masks.name}/."
         )
-    return [(path, own[path.stem]) for path in found]
+    return [(path, own[path.stem]) for path in paths]
 
 
 def _read(pairs: Sequence[tuple[Path, Path]], chosen: Sequence[int], reader: Reader) -> Split:
@@ -92,13 +92,13 @@ def _read(pairs: Sequence[tuple[Path, Path]], chosen: Sequence[int], reader: Rea
         return open_picture(path, path.name)
 
     def mask(place: int) -> "Image":
-        picture, found = opened(place, 0), opened(place, 1)
-        if picture.size != found.size:
+        picture, labels = opened(place, 0), opened(place, 1)
+        if picture.size != labels.size:
             raise LoadError(
-                f"Mask {class_name(pairs[chosen[place]][1].name)!r} is {found.width} x {found.height}, but "
+                f"Mask {class_name(pairs[chosen[place]][1].name)!r} is {labels.width} x {labels.height}, but "
                 f"its picture {picture.width} x {picture.height}; make them of one size."
             )
-        return _of_classes(found)
+        return _of_classes(labels)
 
     pictures = stacked(places, lambda place: opened(place, 0), reader)
     return Split(pictures, _numbers(stacked(places, mask, as_mask)[:, 0]))

@@ -118,12 +118,12 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
 def _numbers(arrays: Arrays, name: str) -> ndarray:
     """Return (n,) int64 class numbers."""
     shape, dtype = arrays.form(name)
-    told = f"{name!r} in {arrays.path.name!r} must be class numbers from 0"
+    rule = f"{name!r} in {arrays.path.name!r} must be class numbers from 0"
     if dtype.kind not in "iu" or not shape or not 0 < shape[0] == math.prod(shape) <= MAX_SAMPLES:
-        raise LoadError(f"{told}, one for each input, got {dtype} of shape {shape}.")
+        raise LoadError(f"{rule}, one for each input, got {dtype} of shape {shape}.")
     numbers = arrays.read(name).reshape(-1)
     if not 0 <= int(numbers.min()) <= int(numbers.max()) < MAX_CLASSES:
-        raise LoadError(f"{told}, got {int(numbers.min())} to {int(numbers.max())}.")
+        raise LoadError(f"{rule}, got {int(numbers.min())} to {int(numbers.max())}.")
     return numbers.astype(np.int64)
 
 
@@ -173,14 +173,14 @@ def _whole_numbers(values: ndarray, what: str, reader: Reader) -> Tensor:
     Raises:
         LoadError: there are fractions, or numbers for which the model holds no entry.
     """
-    found = values.astype(np.int64)
-    if not np.array_equal(found, values):
+    whole = values.astype(np.int64)
+    if not np.array_equal(whole, values):
         raise LoadError(f"{what} holds fractions, but this model reads whole numbers; give those.")
-    low, high = (int(found.min()), int(found.max())) if found.size else (0, 0)
+    low, high = (int(whole.min()), int(whole.max())) if whole.size else (0, 0)
     if low < 0 or (reader.numbers is not None and high >= reader.numbers):
         most = "from 0" if reader.numbers is None else f"from 0 to {reader.numbers - 1:,}"
         raise LoadError(f"{what} holds numbers from {low:,} to {high:,}, but this model reads those {most}.")
-    return torch.from_numpy(np.ascontiguousarray(found))
+    return torch.from_numpy(np.ascontiguousarray(whole))
 
 
 def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple[str, ...]:

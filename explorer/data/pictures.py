@@ -104,12 +104,12 @@ def depths(paths: Sequence[Path]) -> set[str]:
     """Return what is unusual about the numbers in pictures, from the headers of some of them spread over all:
     "16 bits", "floats".
     """
-    Image, found = optional("PIL.Image"), set()
+    Image, modes = optional("PIL.Image"), set()
     for path in paths[:: max(1, len(paths) // HEADERS)]:
         with contextlib.suppress(*DAMAGED, Image.DecompressionBombError):
             with Image.open(path, formats=FORMATS) as picture:
-                found |= {DEPTHS[picture.mode]} if picture.mode in DEPTHS else set()
-    return found
+                modes |= {DEPTHS[picture.mode]} if picture.mode in DEPTHS else set()
+    return modes
 
 
 def check_pictures(reader: Reader) -> None:

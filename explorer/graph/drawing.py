@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from ..values.profile import Group, Layer, ModelProfile
 from .export import ModelGraph
 from .folding import Box, fold, suggested, with_surroundings
+from .nodes import layer_of
 from .wiring import Place, wiring
 
 # light fills on which dark letters are readable, whatever the page's colour; for groups of several producers,
@@ -26,6 +27,7 @@ PALETTE = (
 SINGLE, FROZEN, FOLDED, JOINED = "#dce6ef", "#f3f0ea", "#eceae6", "#ffffff"
 INK, LINE, CUT = "#1d1c1a", "#808080", "#d55e00"
 WIDEST, NARROWEST = 2.3, 0.7  # inches
+GHOST = "removed with its block; what the block reads passes on unchanged"
 SPELLED_OUT = 2  # groups of one layer
 STRIPES, STRIPE = (
     4,
@@ -42,12 +44,16 @@ HEAD = (
 
 
 def draw(
-    graph: ModelGraph, left: Mapping[str, int] | None = None, unfolded: Collection[str] | None = None
+    graph: ModelGraph,
+    left: Mapping[str, int] | None = None,
+    unfolded: Collection[str] | None = None,
+    blocks: Collection[str] = (),
 ) -> str:
     """Return the model as a DOT graph, top to bottom, or "" if there is no exported graph.
 
     Args:
         left: group -> remaining units under a recipe; a group that is missing here is whole.
+        blocks: residual blocks that are removed; their layers are drawn as ghosts.
         unfolded: modules to show from the inside, with all around them; None = as many as are readable.
     """
     wired = wiring(graph)
@@ -55,7 +61,7 @@ def draw(
         return ""
     opened = suggested(wired) if unfolded is None else with_surroundings(unfolded)
     boxes, ways = fold(wired, opened)
-    look = _Look(graph.profile, left or {})
+    look = _Look(graph.profile, left or {}, blocks)
     lines = ["digraph {", *HEAD, *_cluster("", boxes, look, 1)]
     lines += [f"  {quoted(a)} -> {quoted(b)};" for a, b in ways]
     return "\n".join([*lines, "}"])
@@ -102,8 +108,10 @@ def _child(module: str, around: str, known: Collection[str]) -> str:
 class _Look:
     """How a box looks: its label, colour, width and tooltip."""
 
-    def __init__(self, profile: ModelProfile, left: Mapping[str, int]):
+    def __init__(self, profile: ModelProfile, left: Mapping[str, int], blocks: Collection[str]):
         self.left = left
+        gone = {name for block in profile.blocks if block.name in blocks for name in block.tensors}
+        self.ghosts = {layer_of(name) for name in gone}
         self.written: dict[str, list[Group]] = {}  # weight -> the groups of its outputs
         self.passed: dict[str, list[Group]] = {}  # any tensor -> the groups on it
         for group in profile.groups:
@@ -119,6 +127,9 @@ class _Look:
 
     def node(self, box: Box) -> str:
         """Return one line of DOT."""
+        layers = [place.layer for place in box.places if place.layer is not None]
+        if layers and all(layer.name in self.ghosts for layer in layers):
+            return _ghost(box)
         if box.folded:
             return self._folded(box)
         (place,) = box.places
@@ -197,6 +208,8 @@ class _Look:
         words = f"{len(layers)} layers, {params:,} parameters" + (
             f", {share:.0%} of units left" if share < 1 else ""
         )
+        ghosts = sum(layer.name in self.ghosts for layer in layers)
+        words += f", {ghosts} layers removed" if ghosts else ""
         label = (
             quoted(box.name.rpartition(".")[2] if box.module else box.name)[:-1] + "\\n" + quoted(words)[1:]
         )
@@ -219,6 +232,14 @@ class _Look:
     def _body(self, colour: str, share: float) -> str:
         edge = f' color="{CUT}" penwidth=1.6' if share < 1 else ""
         return f'fillcolor="{colour}" width={NARROWEST + (WIDEST - NARROWEST) * share:.2f}{edge}'
+
+
+def _ghost(box: Box) -> str:
+    """Return one line of DOT for what is removed with its block: an outline in the colour of the lines."""
+    name, text = (box.name, box.name) if box.folded else (box.places[0].name, box.places[0].label)
+    label = quoted(text)[:-1] + "\\n" + quoted("removed")[1:]
+    look = f'style="rounded,dashed" color="{LINE}" fontcolor="{LINE}" width={NARROWEST}'
+    return f"{quoted(name)} [label={label} {look} tooltip={quoted(GHOST)}];"
 
 
 def _width(count: int, left: int, unit: str) -> str:

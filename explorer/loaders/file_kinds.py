@@ -32,16 +32,16 @@ def foreign_kind(path: Path) -> str | None:
     """
     with path.open("rb") as file:
         start = file.read(512)
-    found = next((kind for magic, kind in STARTS if start.startswith(magic)), None)
-    if found is None and start[4:8] == b"TFL3":
-        found = "a model of TensorFlow Lite"
-    if found is None and path.suffix.lower() == ".onnx" and start.startswith(b"\x08"):
-        found = "an ONNX model"
-    if found is None and start[257:262] == b"ustar":
-        found = "a tar archive; unpack it first"
-    if found is None and start.startswith(b"PK"):
-        found = _archive_kind(path)
-    return found if found is None or ";" in found else f"{found}; {SAVE}"
+    kind = next((name for magic, name in STARTS if start.startswith(magic)), None)
+    if kind is None and start[4:8] == b"TFL3":
+        kind = "a model of TensorFlow Lite"
+    if kind is None and path.suffix.lower() == ".onnx" and start.startswith(b"\x08"):
+        kind = "an ONNX model"
+    if kind is None and start[257:262] == b"ustar":
+        kind = "a tar archive; unpack it first"
+    if kind is None and start.startswith(b"PK"):
+        kind = _archive_kind(path)
+    return kind if kind is None or ";" in kind else f"{kind}; {SAVE}"
 
 
 def _archive_kind(path: Path) -> str | None:

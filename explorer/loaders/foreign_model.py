@@ -116,14 +116,14 @@ def subject_of(
     return Subject(own, name, model, None, example, {"description": about}, form.preset, former, form.reads)
 
 
-def weights_of(checkpoint: str | None, told: str = "") -> str:
+def weights_of(checkpoint: str | None, addition: str = "") -> str:
     """Return where the weights come from, for `about`.
 
     Args:
-        told: what `load_weights` returned about them.
+        addition: what `load_weights` returned about them.
     """
     return (
-        f"weights of {Path(checkpoint).name}{told}"
+        f"weights of {Path(checkpoint).name}{addition}"
         if checkpoint
         else "random weights (add trained ones with --checkpoint)"
     )

@@ -92,7 +92,7 @@ class _Places:
     """Where the storages are in a file: key -> first byte, number of bytes."""
 
     path: Path
-    found: dict[str, tuple[int, int]] = field(default_factory=dict)
+    records: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def read(self, stored: StoredTensor) -> Tensor:
         """Map a tensor from the file; its pages are copied when they are written to.
@@ -100,7 +100,7 @@ class _Places:
         Raises:
             ValueError, KeyError: it extends beyond the file.
         """
-        start, size = self.found[stored.storage.key]
+        start, size = self.records[stored.storage.key]
         last = stored.offset + sum((n - 1) * s for n, s in zip(stored.shape, stored.stride, strict=True))
         if 0 in stored.shape:
             return torch.empty(stored.shape, dtype=stored.dtype)
@@ -144,7 +144,7 @@ def _open_archive(path: Path) -> Content:
     with path.open("rb") as file:
         for name, entry in own.items():
             if name.startswith(f"{root}data/") and not entry.is_dir():
-                places.found[name.removeprefix(f"{root}data/")] = _place(file, entry)
+                places.records[name.removeprefix(f"{root}data/")] = _place(file, entry)
     return Content(read_pickle(pickled, Meaning(make_tensor, _storage_of)), places.read)
 
 
@@ -188,15 +188,15 @@ def _open_pickles(path: Path) -> Content:
 def _numbers_behind(
     file: IO[bytes], path: Path, keys: Any, kinds: dict[str, Storage]
 ) -> dict[str, tuple[int, int]]:
-    end, found = path.stat().st_size, {}
+    end, places = path.stat().st_size, {}
     for key in keys:
         (count,) = struct.unpack("<q", file.read(8))
         size = count * (kinds[key].dtype or torch.uint8).itemsize
         if not 0 <= size <= end - file.tell():
             raise ValueError("it is cut off")
-        found[key] = (file.tell(), size)
+        places[key] = (file.tell(), size)
         file.seek(size, 1)
-    return found
+    return places
 
 
 # --------------------------------------------------------------------------- tensors

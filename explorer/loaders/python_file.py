@@ -132,20 +132,20 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
     Raises:
         LoadError: it fails, or returns something other than a model.
     """
-    made = (
+    model = (
         factory
         if isinstance(factory, nn.Module)
         else run_foreign(lambda: seeded(factory), path)
         if callable(factory)
         else None
     )
-    if not isinstance(made, nn.Module):
-        what = type(made).__name__ if callable(factory) else type(factory).__name__
+    if not isinstance(model, nn.Module):
+        what = type(model).__name__ if callable(factory) else type(factory).__name__
         raise LoadError(
             f"{path.name} gives a {what} instead of a torch.nn.Module; name a function that returns the "
             "model."
         )
-    return made
+    return model
 
 
 def _form(inputs: Inputs, model: nn.Module) -> InputForm:

@@ -16,7 +16,7 @@ class _Lookups(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[Tensor, int]] = []
+        self.lookups: list[tuple[Tensor, int]] = []
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(function, "__name__", "")
@@ -37,7 +37,7 @@ class _Lookups(TorchFunctionMode):
 
     def _add(self, places: Any, entries: int) -> None:
         if isinstance(places, Tensor) and places.dtype in (torch.int64, torch.int32):
-            self.found.append((places.detach().clone(), entries))
+            self.lookups.append((places.detach().clone(), entries))
 
 
 def numbers_of(run: Callable[[int], Any]) -> int | None:
@@ -52,7 +52,7 @@ def numbers_of(run: Callable[[int], Any]) -> int | None:
     for number in (0, 1):
         with _Lookups() as lookups:
             run(number)
-        seen.append(lookups.found)
+        seen.append(lookups.lookups)
     limits = [
         limit
         for (zeros, entries), (ones, _) in zip(*seen, strict=False)

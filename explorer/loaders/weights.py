@@ -66,7 +66,7 @@ def _is_number(form: Form, tensor: Tensor) -> bool:
     return is_float == tensor.is_floating_point() and is_complex == tensor.is_complex()
 
 
-def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> None:
+def check_forms(forms: Mapping[str, Form], model: nn.Module, source: str) -> None:
     """Check that the file has exactly the tensors of the model, in their shapes, as numbers of the same kind.
 
     Raises:
@@ -75,11 +75,11 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
     """
     expected = tensors_of(model)
     wrong = []
-    if missing := _missing(expected, found):
+    if missing := _missing(expected, forms):
         wrong.append(f"{source!r} lacks {_listed(missing)}")
-    if unexpected := [name for name in found if name not in expected]:
+    if unexpected := [name for name in forms if name not in expected]:
         wrong.append(f"{source!r} has {_listed(unexpected)}, which the model has not")
-    both = [(name, found[name], expected[name]) for name in expected if name in found]
+    both = [(name, forms[name], expected[name]) for name in expected if name in forms]
     misshapen = [
         (name, form.shape, tuple(tensor.shape))
         for name, form, tensor in both
@@ -91,14 +91,14 @@ def check_forms(found: Mapping[str, Form], model: nn.Module, source: str) -> Non
         wrong.append(f"{name!r} in {source!r} has shape {shape} instead of {wanted}{more}")
     if other := [name for name, form, tensor in both if not _is_number(form, tensor)]:
         wrong.append(
-            f"{source!r} holds {_listed(other)} as {found[other[0]].dtype}, not as numbers of the model's "
+            f"{source!r} holds {_listed(other)} as {forms[other[0]].dtype}, not as numbers of the model's "
             "kind"
         )
     if wrong:
         raise LoadError(f"{'; '.join(wrong)}; {SAME}")
 
 
-def fit(found: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
+def fit(given: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
     """Match the tensors of a file to the model's names, without prefixes that training programs add and with
     stored pieces combined.
 
@@ -106,8 +106,8 @@ def fit(found: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
         LoadError: there are weights for several such models.
     """
     expected = tensors_of(model)
-    prefix = _prefix(found, expected, source)
-    own = {name.removeprefix(prefix): name for name in found if name.startswith(prefix)}
+    prefix = _prefix(given, expected, source)
+    own = {name.removeprefix(prefix): name for name in given if name.startswith(prefix)}
     folds = foldings(own, expected)
     pieces = {piece for fold in folds.values() for piece in fold.names}
     names = {name: stored for name, stored in own.items() if name not in pieces}
@@ -115,12 +115,12 @@ def fit(found: Mapping[str, Form], model: nn.Module, source: str) -> Fit:
         name: Fold(tuple(own[piece] for piece in fold.names), fold.make, own[fold.shaped])
         for name, fold in folds.items()
     }
-    forms = {name: found[stored] for name, stored in names.items()}
-    forms |= {name: found[fold.shaped] for name, fold in inner.items()}
-    return Fit(forms, names, inner, tuple(name for name in found if not name.startswith(prefix)))
+    forms = {name: given[stored] for name, stored in names.items()}
+    forms |= {name: given[fold.shaped] for name, fold in inner.items()}
+    return Fit(forms, names, inner, tuple(name for name in given if not name.startswith(prefix)))
 
 
-def _prefix(found: Iterable[str], expected: Iterable[str], source: str) -> str:
+def _prefix(given: Iterable[str], expected: Iterable[str], source: str) -> str:
     """Return the prefix of the model's names in the file, such as "model.", or "" if they fit as they are.
 
     Raises:
@@ -129,7 +129,7 @@ def _prefix(found: Iterable[str], expected: Iterable[str], source: str) -> str:
     wanted = set(expected)
     wanted |= {piece for name in wanted for piece in pieces_of(name)}
     counts: dict[str, int] = {}
-    for name in found:
+    for name in given:
         if len(name) > LONGEST_NAME:
             continue
         start, rest = "", name
@@ -173,16 +173,16 @@ def _fitting(path: Path, model: nn.Module, source: str) -> tuple[Weights, Fit]:
     raise refused
 
 
-def _read(weights: Weights, found: Fit, path: Path, source: str) -> dict[str, Tensor]:
-    pieces = [piece for fold in found.folds.values() for piece in fold.names]
+def _read(weights: Weights, matched: Fit, path: Path, source: str) -> dict[str, Tensor]:
+    pieces = [piece for fold in matched.folds.values() for piece in fold.names]
     try:
-        tensors = weights.read([*found.names.values(), *pieces])
-        made = {name: tensors[stored] for name, stored in found.names.items()}
-        for name, fold in found.folds.items():
-            made[name] = fold.make(*(tensors[piece] for piece in fold.names))
+        tensors = weights.read([*matched.names.values(), *pieces])
+        weights_of = {name: tensors[stored] for name, stored in matched.names.items()}
+        for name, fold in matched.folds.items():
+            weights_of[name] = fold.make(*(tensors[piece] for piece in fold.names))
     except UNREADABLE as error:
         raise LoadError(damaged(source, path)) from error
-    return made
+    return weights_of
 
 
 def load_weights(model: nn.Module, path: str | Path) -> str:

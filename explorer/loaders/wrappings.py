@@ -49,16 +49,16 @@ def weights_in(data: Any, source: str, key: str = "") -> tuple[Tensors, str, lis
         LoadError: there are none, several that are equally likely, or two with the same name.
         UnknownNameError: there is no such place.
     """
-    found = state_dicts(data)
+    dicts = state_dicts(data)
     if key:
-        return _at(found, key, source), key, []
+        return _at(dicts, key, source), key, []
     places = likely(data)
     if not places:
         raise LoadError(f"{source!r} holds no tensors by name{_keys(data)}; save model.state_dict() there.")
     if len(places) > 1 and _rank(places[0])[0] == len(KNOWN):
         listed = ", ".join(repr(place[:80]) for place in places[:6])
         raise LoadError(f"{source!r} holds weights in several places, {listed}; choose one with --key NAME.")
-    return plain_names(named(found[places[0]], source)), places[0], places[1:]
+    return plain_names(named(dicts[places[0]], source)), places[0], places[1:]
 
 
 def named(mapping: Mapping[Any, Any], source: str) -> Tensors:
@@ -67,16 +67,16 @@ def named(mapping: Mapping[Any, Any], source: str) -> Tensors:
     Raises:
         LoadError: two of them have the same name.
     """
-    found: Tensors = {}
+    tensors: Tensors = {}
     for key, value in mapping.items():
         tensor = tensor_of(value)
         if tensor is None:
             continue
-        if str(key) in found:
+        if str(key) in tensors:
             kinds = "once as a number and once as a text"
             raise LoadError(f"{source!r} holds two tensors called {str(key)[:80]!r}, {kinds}; rename one.")
-        found[str(key)] = tensor
-    return found
+        tensors[str(key)] = tensor
+    return tensors
 
 
 def plain_names(tensors: Tensors) -> Tensors:
@@ -91,16 +91,16 @@ def flattened(data: Any, source: str) -> Tensors:
     """Return all tensors by their places: {"encoder": {"weight": ...}} -> "encoder.weight", as models name
     parts.
     """
-    found: Tensors = {}
+    tensors: Tensors = {}
     for place, mapping in state_dicts(data).items():
         if not _is_of_training(place):
             start = f"{place}." if place else ""
             for name, tensor in named(mapping, source).items():
-                if start + name in found:
+                if start + name in tensors:
                     told = f"{source!r} holds two tensors called {(start + name)[:80]!r}, in two places"
                     raise LoadError(f"{told}; choose one with --key NAME.")
-                found[start + name] = tensor
-    return found
+                tensors[start + name] = tensor
+    return tensors
 
 
 def tensor_of(value: Any) -> Tensor | None:
@@ -187,10 +187,10 @@ def _rank(place: str) -> tuple[int, int]:
 # --------------------------------------------------------------------------- choosing
 
 
-def _at(found: Mapping[str, Mapping[Any, Any]], key: str, source: str) -> Tensors:
-    if key in found:
-        return plain_names(named(found[key], source))
-    for mapping in found.values():
+def _at(dicts: Mapping[str, Mapping[Any, Any]], key: str, source: str) -> Tensors:
+    if key in dicts:
+        return plain_names(named(dicts[key], source))
+    for mapping in dicts.values():
         inner = {
             name.removeprefix(f"{key}."): tensor
             for name, tensor in named(mapping, source).items()
@@ -198,7 +198,7 @@ def _at(found: Mapping[str, Mapping[Any, Any]], key: str, source: str) -> Tensor
         }
         if inner:
             return plain_names(inner)
-    raise UnknownNameError(f"key with tensors in {source!r}", key, [place[:80] or "." for place in found])
+    raise UnknownNameError(f"key with tensors in {source!r}", key, [place[:80] or "." for place in dicts])
 
 
 def _keys(data: Any) -> str:

@@ -65,36 +65,36 @@ def _columns(one: Mapping, key: str) -> Tensor:
     return torch.as_tensor(one[key]).detach().double().reshape(len(one["boxes"]), WIDTHS.get(key, 1))
 
 
-def overlap_of(found: Tensor, there: Tensor) -> Tensor:
+def overlap_of(boxes: Tensor, there: Tensor) -> Tensor:
     """Return (n, d, m) intersection over union of (n, d, 4+) and (n, m, 4+) boxes."""
-    low = torch.maximum(found[:, :, None, :2], there[:, None, :, :2])
-    high = torch.minimum(found[:, :, None, 2:4], there[:, None, :, 2:4])
+    low = torch.maximum(boxes[:, :, None, :2], there[:, None, :, :2])
+    high = torch.minimum(boxes[:, :, None, 2:4], there[:, None, :, 2:4])
     both = (high - low).clamp_min(0).prod(-1)
     one, other = (
-        (b[..., 2] - b[..., 0]).clamp_min(0) * (b[..., 3] - b[..., 1]).clamp_min(0) for b in (found, there)
+        (b[..., 2] - b[..., 0]).clamp_min(0) * (b[..., 3] - b[..., 1]).clamp_min(0) for b in (boxes, there)
     )
     return both / (one[:, :, None] + other[:, None] - both).clamp_min(1e-300)
 
 
-def hits(found: Tensor, there: Tensor, least: float) -> Tensor:
+def hits(boxes: Tensor, there: Tensor, least: float) -> Tensor:
     """Return (n, d) bool: which boxes match a true one that no more confident box took, overlapping by at
     least this.
 
     Args:
-        found: (n, d, 6), the most confident first.
+        boxes: (n, d, 6), the most confident first.
         there: (n, m, 5).
     """
     if not there.shape[1]:
-        return torch.zeros(found.shape[:2], dtype=torch.bool, device=found.device)
-    fits = (found[:, :, None, 5] == there[:, None, :, 4]) & (there[:, None, :, 4] >= 0)
+        return torch.zeros(boxes.shape[:2], dtype=torch.bool, device=boxes.device)
+    fits = (boxes[:, :, None, 5] == there[:, None, :, 4]) & (there[:, None, :, 4] >= 0)
     overlap = torch.where(
-        fits, overlap_of(found, there), -torch.ones((), dtype=torch.float64, device=found.device)
+        fits, overlap_of(boxes, there), -torch.ones((), dtype=torch.float64, device=boxes.device)
     )
-    free = torch.ones(there.shape[:2], dtype=torch.bool, device=found.device)
+    free = torch.ones(there.shape[:2], dtype=torch.bool, device=boxes.device)
     taken = []
-    for place in range(found.shape[1]):  # the greedy choice depends on those before it; samples go together
+    for place in range(boxes.shape[1]):  # the greedy choice depends on those before it; samples go together
         best, which = overlap[:, place].masked_fill(~free, -1).max(1)
         is_hit = best >= least
         free[torch.arange(len(free), device=free.device)[is_hit], which[is_hit]] = False
         taken.append(is_hit)
-    return torch.stack(taken, 1) if taken else torch.zeros(found.shape[:2], dtype=torch.bool)
+    return torch.stack(taken, 1) if taken else torch.zeros(boxes.shape[:2], dtype=torch.bool)

@@ -51,14 +51,14 @@ def class_targets(
     Raises:
         ExplorerError: another shape, or a class that the model does not know.
     """
-    found = whole_targets(metric, targets, shape)
-    real = found[~ignored(found, classes)] if may_skip else found
+    wanted = whole_targets(metric, targets, shape)
+    real = wanted[~ignored(wanted, classes)] if may_skip else wanted
     if real.numel() and not 0 <= int(real.min()) <= int(real.max()) < classes:
         raise ExplorerError(
             f"Metric {metric!r} needs targets from 0 to {classes - 1}, since the model gives {classes} "
             f"scores; got {int(real.min())} to {int(real.max())}."
         )
-    return found
+    return wanted
 
 
 def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:

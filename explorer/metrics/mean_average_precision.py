@@ -24,12 +24,12 @@ def mean_average_precision(*, overlaps: str = "0.5:0.95") -> Metric:
 
     def statistics(outputs: Any, targets: Any) -> Tensor:
         """Return (samples, boxes x (score, label, hits) + labels of the true boxes), padded with label -1."""
-        found = found_boxes("mean_average_precision", outputs)
-        there = true_boxes("mean_average_precision", targets, len(found)).to(found.device)
+        given = found_boxes("mean_average_precision", outputs)
+        there = true_boxes("mean_average_precision", targets, len(given)).to(given.device)
         if there.shape[1] > MOST:
             raise ExplorerError(f"Metric 'mean_average_precision' takes up to {MOST} boxes per picture.")
-        hit = torch.stack([hits(found, there, value) for value in least], 2).double()
-        boxes = pad(torch.cat([found[..., 4:6], hit], 2), (0, 0, 0, MOST - found.shape[1]), value=-1.0)
+        hit = torch.stack([hits(given, there, value) for value in least], 2).double()
+        boxes = pad(torch.cat([given[..., 4:6], hit], 2), (0, 0, 0, MOST - given.shape[1]), value=-1.0)
         return torch.cat([boxes.flatten(1), pad(there[..., 4], (0, MOST - there.shape[1]), value=-1.0)], 1)
 
     def value(rows: Tensor, weights: Tensor) -> Tensor:

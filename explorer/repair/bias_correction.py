@@ -88,15 +88,15 @@ def _with_bias(model: nn.Module, dense: nn.Module) -> list[str]:
 
 def _means(model: nn.Module, names: list[str], inputs: Tensor) -> dict[str, Tensor]:
     """Return layer -> (out,) mean output; layers that ran more than once are left out."""
-    found: dict[str, Tensor] = {}
+    means: dict[str, Tensor] = {}
     calls: dict[str, int] = {}
 
     def note(name: str, module: nn.Module, output: Tensor) -> None:
-        found[name], calls[name] = _channel_mean(module, output), calls.get(name, 0) + 1
+        means[name], calls[name] = _channel_mean(module, output), calls.get(name, 0) + 1
 
     with torch.no_grad(), _hooked(model, names, note):
         model(inputs.to(next(model.parameters()).device))
-    return {name: mean for name, mean in found.items() if calls[name] == 1}
+    return {name: mean for name, mean in means.items() if calls[name] == 1}
 
 
 def _channel_dim(module: nn.Module, output: Tensor) -> int:

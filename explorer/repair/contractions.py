@@ -63,14 +63,14 @@ def _without_bias(one: Contraction) -> Contraction:
 
 def _reads(model: fx.GraphModule) -> Counter[int]:
     """Return, for the id of each parameter, how many nodes read it."""
-    found: Counter[int] = Counter()
+    reads: Counter[int] = Counter()
     for node in model.graph.nodes:
         if node.op == "call_module":
-            found.update(id(p) for p in model.get_submodule(str(node.target)).parameters())
+            reads.update(id(p) for p in model.get_submodule(str(node.target)).parameters())
         elif node.op == "get_attr":
             tensor = attribute(model, str(node.target))
-            found.update({id(tensor): len(node.users)})
-    return found
+            reads.update({id(tensor): len(node.users)})
+    return reads
 
 
 def attribute(model: nn.Module, name: str) -> Any:

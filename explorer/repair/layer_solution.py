@@ -113,7 +113,7 @@ def _families(model: fx.GraphModule, uses: Sequence[Use], dtype: torch.dtype = t
 
 
 def _of_family(uses: Sequence[Use], dtype: torch.dtype) -> list[tuple[bool, Sums]]:
-    found: list[tuple[bool, Sums]] = []
+    family: list[tuple[bool, Sums]] = []
     origin: Tensor | None = None
     for use in uses:
         form = use.contraction.form
@@ -123,8 +123,8 @@ def _of_family(uses: Sequence[Use], dtype: torch.dtype) -> list[tuple[bool, Sums
             if origin is None and use.free:
                 origin = read.mean(1)
             sums = sums_of(read, output_rows(form, missing, every), origin, dtype)
-            found.append((batch % HELD_BACK == HELD_BACK - 1, sums))
-    return found
+            family.append((batch % HELD_BACK == HELD_BACK - 1, sums))
+    return family
 
 
 def _every(use: Use, inputs: Tensor, missing: Tensor) -> int:

@@ -278,12 +278,12 @@ def _lone_norms(model: fx.GraphModule) -> set[str]:
 def _masks_left(model: Analysed, masks: Masks) -> dict[str, Tensor]:
     """Return each weight's mask in the shape that it has after the cut, under every name that it has."""
     cut = positions(model.profile, masks.channels)
-    found: dict[str, Tensor] = {}
+    left: dict[str, Tensor] = {}
     parameters = dict(model.subject.model.named_parameters(remove_duplicate=False))
     for layer, mask in masks.weights.items():
         weight = model.profile.prunable_layers[layer].weight
         for dim, line in cut.get(weight, {}).items():
             mask = mask.index_select(dim, line.nonzero().flatten())
         if not bool(mask.all()):
-            found |= {name: mask for name, tensor in parameters.items() if tensor is parameters[weight]}
-    return found
+            left |= {name: mask for name, tensor in parameters.items() if tensor is parameters[weight]}
+    return left

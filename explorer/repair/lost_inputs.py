@@ -37,15 +37,15 @@ def lost_weights(model: Analysed, masks: Masks, small: fx.GraphModule) -> list[s
 
 def _multiplied(small: fx.GraphModule) -> set[int]:
     """Return the ids of the parameters that some node multiplies with."""
-    found: set[int] = set()
+    multiplied: set[int] = set()
     for node in small.graph.nodes:
         if node.op == "call_module":
             module = small.get_submodule(str(node.target))
             if not isinstance(module, nn.Embedding):
-                found.update(id(p) for p in module.parameters())
+                multiplied.update(id(p) for p in module.parameters())
         elif node.op == "get_attr" and _is_multiplied(node):
-            found.add(id(attribute(small, str(node.target))))
-    return found
+            multiplied.add(id(attribute(small, str(node.target))))
+    return multiplied
 
 
 def _is_multiplied(node: fx.Node) -> bool:

@@ -119,7 +119,7 @@ def duel(
     recipes = list(_recipes(model.graph, recipe, plan))
     names = {candidate.criterion.name for candidate in recipes}
     how = replace(conditions, latency=False, level=looks_level(len(names)))
-    found = Duel(plan.group, plan.ratio, {}, {}, how.level, len(recipes))
+    result = Duel(plan.group, plan.ratio, {}, {}, how.level, len(recipes))
     for done, candidate in enumerate(recipes):
         name = candidate.criterion.name
         try:
@@ -127,10 +127,14 @@ def duel(
             now = Progress(done, len(recipes), f"Measuring {name}")
             report = yield from result_of(stream(model, candidate, how), now)
         except ExplorerError as error:
-            found = replace(found, left_out={**found.left_out, name: str(error)}, expected=found.expected - 1)
+            result = replace(
+                result, left_out={**result.left_out, name: str(error)}, expected=result.expected - 1
+            )
         else:
-            found = replace(found, reports={**found.reports, name: (*found.reports.get(name, ()), report)})
-        yield Step(found)
+            result = replace(
+                result, reports={**result.reports, name: (*result.reports.get(name, ()), report)}
+            )
+        yield Step(result)
 
 
 def _recipes(graph: ModelGraph, recipe: Recipe, plan: DuelPlan) -> Iterator[Recipe]:

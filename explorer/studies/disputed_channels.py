@@ -73,9 +73,9 @@ def settle(
         )
     if not channels:
         raise ExplorerError(f"No channels of {group!r} are disputed, so there is nothing to measure.")
-    found = Settled(group, tuple(channels), looks_level(len(channels) + 1))
+    settled = Settled(group, tuple(channels), looks_level(len(channels) + 1))
     units = next(g.units for g in model.profile.groups if g.name == group)
-    how = replace(conditions, latency=False, level=found.level)
+    how = replace(conditions, latency=False, level=settled.level)
     plain = replace(recipe, channels={}, weights={}, keep={}, remove={}, pattern="free", round_to=1)
     removals = [
         tuple(channels),
@@ -88,12 +88,12 @@ def settle(
         assert report.drop is not None
         drop, samples = report.drop, report.pruned.samples
         if done == 0:
-            found = replace(found, together=drop, samples=samples)
+            settled = replace(settled, together=drop, samples=samples)
         elif done <= SEEDS:
-            found = replace(found, chance=(*found.chance, drop))
+            settled = replace(settled, chance=(*settled.chance, drop))
         else:
-            found = replace(found, alone={**found.alone, removed[0]: drop})
-        yield Step(found)
+            settled = replace(settled, alone={**settled.alone, removed[0]: drop})
+        yield Step(settled)
 
 
 def _drawn(units: int, count: int, seed: int) -> tuple[int, ...]:

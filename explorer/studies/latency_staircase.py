@@ -153,23 +153,23 @@ def staircase(
     Raises:
         ExplorerError: there is no such group, or it cannot be pruned, or a width is not possible.
     """
-    found = _group(model.graph, group)
-    kept = sorted({*(widths if widths is not None else widths_of(found.units)), found.units})
-    if kept[0] < 1 or kept[-1] > found.units:
+    coupled = _group(model.graph, group)
+    kept = sorted({*(widths if widths is not None else widths_of(coupled.units)), coupled.units})
+    if kept[0] < 1 or kept[-1] > coupled.units:
         raise ExplorerError(
-            f"Widths of {group!r} must be from 1 to {found.units}, got {kept[0]} to {kept[-1]}."
+            f"Widths of {group!r} must be from 1 to {coupled.units}, got {kept[0]} to {kept[-1]}."
         )
     models: dict[str, nn.Module] = {}
     for width in kept:
         yield reached(len(models), len(kept), "building the widths")
-        models[str(width)] = build(model, _first_units(found, width), device)
+        models[str(width)] = build(model, _first_units(coupled, width), device)
     times: dict[str, list[float]] = {name: [] for name in models}
     about, where = {"id": model.subject.id, "name": model.subject.name}, environment(device)
     done = shown = 0
 
     def so_far() -> Staircase:
-        steps = _steps(times, found.units)
-        return Staircase(about, group, found.unit, found.units, steps, plan.batch, done, where)
+        steps = _steps(times, coupled.units)
+        return Staircase(about, group, coupled.unit, coupled.units, steps, plan.batch, done, where)
 
     for turn in rounds(models, model.subject.example, plan, device=device, pauses=True):
         for name, milliseconds in (turn.value or {}).items():

@@ -81,14 +81,14 @@ def answer(
                 split, normalisation, len(known), min(len(known) + batch, until), device
             )
             with torch.inference_mode():
-                found = answers_of(model(inputs), targets)
+                answers = answers_of(model(inputs), targets)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
             batch //= 2
             torch.cuda.empty_cache()
             continue
-        known = known.then(found)
+        known = known.then(answers)
         yield known
 
 

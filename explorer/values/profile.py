@@ -139,6 +139,11 @@ class ModelProfile:
         return {group.name: group for group in self.groups if group.frozen is None}
 
     @cached_property
+    def free_blocks(self) -> dict[str, Block]:
+        """Return the blocks that can be removed, by name."""
+        return {block.name: block for block in self.blocks if block.reason is None}
+
+    @cached_property
     def whole_layers(self) -> tuple[str, ...]:
         """Return the layers that have a matrix whose single weights cannot be pruned, by name."""
         return tuple(la.name for la in self.layers if len(la.shape) > 1 and not la.prunable)

@@ -14,8 +14,9 @@ from ...machine.bounded_file import TooLongError, read_bounded
 from ...machine.environment import pick_device
 from ...planning.allocation import Allocation
 from ...planning.latency_plan import allocated
+from ...pruning.block_scores import lowest_blocks
 from ...pruning.checks import check_brought, check_parts
-from ...registry import ALLOCATORS, CRITERIA
+from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
@@ -58,6 +59,12 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
         "--blocks",
         metavar="NAME,...",
         help="remove these residual branches, or all of a module; see 'pruning-explorer profile'",
+    )
+    add(
+        "--block-criterion",
+        choices=tuple(BLOCK_CRITERIA),
+        default="block_influence",
+        help="which blocks are the lowest, if --blocks is a number (default: block_influence)",
     )
     add("--seed", type=int, metavar="N", help="random seed (default: 0)")
     add_parameters(parser)
@@ -156,7 +163,7 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
     if arguments.blocks:
-        recipe = replace(recipe, blocks=blocks_of(arguments.blocks, model.profile))
+        recipe = replace(recipe, blocks=_blocks(arguments, model, recipe))
     CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
     check_parts(model.profile, recipe)
     return recipe
@@ -242,6 +249,15 @@ def losses_for(
 def _pattern_ratio(pattern: str) -> float:
     match = PATTERN.match(pattern)
     return 1 - int(match[1]) / int(match[2]) if match else 0.0
+
+
+def _blocks(arguments: argparse.Namespace, model: Analysed, recipe: Recipe) -> tuple[str, ...]:
+    """Return the blocks that are named, or as many of the lowest as a number says."""
+    text, name = arguments.blocks.strip(), arguments.block_criterion
+    if not text.isdigit():
+        return blocks_of(text, model.profile)
+    work = lowest_blocks(model, int(text), Choice(name), recipe.seed, _device(arguments))
+    return followed(as_work(work), lambda now: f"{now.label}: {now.done:,} of {now.total:,}")
 
 
 def blocks_of(text: str, profile: ModelProfile) -> tuple[str, ...]:

@@ -46,4 +46,5 @@ NAMES = {
     "csv": "tables (CSV)",
     "figures_html": "figures (web pages)",
     "html_report": "report (web page)",
+    "transformers": "folder of transformers (zip)",
 }

@@ -108,26 +108,26 @@ def _search() -> Callable[[], Work[Budget]]:
 
 def _draw() -> None:
     job = _job()
-    state, found = job.state(_search()), job.value(Budget)
+    state, budget = job.state(_search()), job.value(Budget)
     if job.asked and state.error and state.key == job.key:
         layout.draw_notice(state.error)
     if job.asked and state.busy:
-        done = len(found.tried) if found else 0
+        done = len(budget.tried) if budget else 0
         label = state.progress.label if state.progress and state.key == job.key else "Waiting for its turn"
         layout.draw_share(done / LOOKS, f"{label}: look {done + 1} of {LOOKS}")
         st.button("Stop", "stop budget", on_click=lambda: _job().stop(), type="tertiary")
-    elif found is None or not state.finished:
+    elif budget is None or not state.finished:
         st.button(
             "Find the smallest model", "start budget", HELP, lambda: _job().start(), icon=":material/search:"
         )
-    if found is not None:
-        _draw_found(found)
+    if budget is not None:
+        _draw_found(budget)
 
 
-def _draw_found(found: Budget) -> None:
+def _draw_found(budget: Budget) -> None:
     """Draw what was measured and how sure it is, and the button that applies it."""
-    st.markdown(layout.plain(found.summary))
-    report = found.report
+    st.markdown(layout.plain(budget.summary))
+    report = budget.report
     if report is None or report.drop is None:
         return
     measured = report.pruned
@@ -142,7 +142,7 @@ def _draw_found(found: Budget) -> None:
         "take budget",
         "You can undo this.",
         _take,
-        (found,),
+        (budget,),
         icon=":material/equalizer:",
     )
 

@@ -19,6 +19,7 @@ from ..kept_runs import keeping
 from ..session.modes import GRANULARITY, MODES, Mode, in_mode
 from . import (
     accuracy_budget,
+    block_switches,
     latency_plan,
     recipe_files,
     sensitivity_scan,
@@ -72,6 +73,7 @@ def draw_rules() -> None:
         _mode()
         _criterion()
         _pattern()
+        block_switches.draw()
         _options()
     if session.profile().error:
         st.caption(f"Weights only: {session.profile().error}")

@@ -140,6 +140,7 @@ def follow(
         pattern=preset.pattern,
         after=best_repair(model.subject) if preset.repairs else "none",
         remove={},
+        blocks=(),
         channels=_locked(recipe, "channels", locks),
         weights=_locked(recipe, "weights", locks),
     )

@@ -106,21 +106,23 @@ def _standing() -> dict[str, Any]:
     state, key = session.live(), session.live_key()
     report: Report | None = state.value if state.key == key else None
     if session.is_cancelled(session.LIVE_LANE, key):
-        told = (
+        sentence = (
             f"Stopped after {report.pruned.samples:,} of {report.total_samples:,} samples."
             if report
             else "Stopped."
         )
-        return {"kind": "note", "words": told, "action": GO_ON}
+        return {"kind": "note", "words": sentence, "action": GO_ON}
     if state.error and state.key == key:
         return {"kind": "crash" if is_crash(state.error) else "refused", "words": state.error}
     if state.busy:
         share, words = _share(report, state.progress)
         return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
-    told = "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
+    sentence = (
+        "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
+    )
     help_offered = rescue(report, session.subject()) if report else None
     button = {"action": help_offered, "primary": True} if help_offered else {}
-    return {"kind": "note", "words": told, **button}
+    return {"kind": "note", "words": sentence, **button}
 
 
 def rescue(report: Report, subject: Subject) -> str | None:

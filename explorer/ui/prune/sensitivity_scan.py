@@ -98,11 +98,13 @@ def sensitivity() -> dict[BankName, Sensitivity]:
 
 def dense_quality() -> dict[str, Any] | None:
     """Return the dense model's quality in the scans, and what guessing reaches, for predictions while a fader
-    is dragged; None without a scan.
+    is dragged; None without a scan, or if blocks are removed, which it knows nothing about.
     """
     known = next(iter(found()), None)
     task, measured = session.subject().task, known.baseline if known else None
     if known is None or measured is None or measured.value is None or not known.points:
+        return None
+    if session.recipe().blocks:
         return None
     guessing = (
         1 / len(task.class_names) if task and task.class_names and measured.metric == "accuracy" else 0.0

@@ -16,6 +16,7 @@ LONG_WORK = {
     "fair controls": ("Fair controls", "recover"),
     "recovery curve": ("Curve of recovery", "recover"),
     "scan": ("Sensitivity scan", "prune"),
+    "blocks": ("Measuring blocks", "prune"),
     "search": ("Search", "prune"),
     "budget": ("Search for the smallest model", "prune"),
     "staircase": ("Timing of widths", "prune"),

@@ -33,8 +33,8 @@ LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
     "group**: their channels are added or read side by side, so they are removed together (colours repeat "
     "in large models). Pale boxes have a group of their own; a folded module shows stripes of the coupled "
-    "groups in it. A **dashed** box stays whole, an **orange** frame loses channels; hover over a box for "
-    "the reason."
+    "groups in it. A **dashed** box stays whole, an **orange** frame loses channels, and an **empty** box is "
+    "removed with its block; hover over a box for the reason."
 )
 PROOF = (
     "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
@@ -44,8 +44,8 @@ PROOF = (
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
-def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...]) -> str:
-    return dot_of(session.graph(), left, unfolded)
+def _dot(key: Hashable, left: dict[str, int], unfolded: tuple[str, ...], blocks: tuple[str, ...]) -> str:
+    return dot_of(session.graph(), left, unfolded, blocks)
 
 
 @st.cache_data(max_entries=KEPT, show_spinner="Drawing the model ...")
@@ -91,7 +91,9 @@ def _draw_graph() -> None:
     recipe = session.recipe()
     left = units_left(session.profile(), recipe)
     st.caption(LEGEND)
-    st.graphviz_chart(_dot((session.subject().id, recipe.fingerprint), left, chosen), width="content")
+    st.graphviz_chart(
+        _dot((session.subject().id, recipe.fingerprint), left, chosen, recipe.blocks), width="content"
+    )
 
 
 # --------------------------------------------------------------------------- proof

@@ -38,21 +38,21 @@ def banks(
         locks: bank and part of the locked strips.
         sensitivity: for each bank, what the scan found.
     """
-    found = {("channels" if o.granularity == "channel" else "weights", o.name): o for o in outcomes}
-    made = []
+    outcome_of = {("channels" if o.granularity == "channel" else "weights", o.name): o for o in outcomes}
+    drawn = []
     for name in MODES[mode]:
         strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)
         measured = (sensitivity or {}).get(name, {})
-        made.append(
+        drawn.append(
             _bank(
                 name,
                 tuple(
-                    _with(s, found.get((name, s.id)), (name, s.id) in locks, measured.get(s.id))
+                    _with(s, outcome_of.get((name, s.id)), (name, s.id) in locks, measured.get(s.id))
                     for s in strips
                 ),
             )
         )
-    return tuple(made)
+    return tuple(drawn)
 
 
 def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:

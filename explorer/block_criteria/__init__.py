@@ -1,0 +1,1 @@
+"""One file per criterion that rates whole residual blocks."""

@@ -1,0 +1,88 @@
+"""Plan a saving over blocks, channels and single weights together."""
+
+import argparse
+import json
+
+from ..allocators.context import Losses
+from ..engine.conditions import Conditions
+from ..engine.measure import stream
+from ..errors import ExplorerError
+from ..graph.analysed import Analysed
+from ..planning.joint_plan import KINDS, JointWish, joint_plan, predicted_loss
+from ..planning.latency_plan import timed
+from ..studies.block_scan import block_scan
+from ..studies.sensitivity.scan import scan
+from ..studies.sensitivity.values import ScanPlan
+from ..values.progress import Progress, as_work
+from ..values.recipe import Recipe
+from .arguments.conditions import add_conditions
+from .arguments.model import add_model, opened, set_up
+from .arguments.recipe import add_recipe, recipe_of
+from .printing.files import write
+from .printing.output import followed, print_json, show
+from .printing.report_text import report_text
+
+USUAL = "block,channel"
+SAVES = ("params", "macs", "bytes", "latency")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser)
+    add_recipe(parser)
+    add_conditions(parser)
+    add = parser.add_argument
+    add("--target", type=float, required=True, metavar="X", help="fraction of the cost that is removed")
+    add("--saves", choices=SAVES, default="params", help="the cost that counts (default: params)")
+    add(
+        "--over",
+        default=USUAL,
+        metavar="KIND,...",
+        help=f"what is spent on: some of {', '.join(KINDS)} (default: {USUAL})",
+    )
+    add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the plan's Report. Scans of channels and weights are kept on disk; blocks are measured now.
+
+    Raises:
+        ExplorerError: the model, the recipe or the data are not valid, or the target cannot be reached.
+    """
+    device = set_up(arguments.device)
+    model, kinds = opened(arguments), [word.strip() for word in arguments.over.split(",")]
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ExplorerError(f"--over names some of {', '.join(KINDS)}, got {unknown[0][:80]!r}.")
+    recipe = recipe_of(arguments, model)
+    conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype, latency=False)
+    losses = {kind: _losses(model, recipe, kind, conditions) for kind in kinds}
+    wish = JointWish(losses, arguments.target, arguments.saves)
+    work = timed(model, lambda: joint_plan(model, recipe, wish, device), device)
+    planned = followed(as_work(work), _words)
+    report = followed(stream(model, planned, conditions), _words)
+    if arguments.save_recipe:
+        write(arguments.save_recipe, (json.dumps(planned.to_json(), indent=1) + "\n").encode())
+    told = predicted_loss(planned, losses)
+    if arguments.json:
+        document = {"recipe": planned.to_json(), "predicted_loss_growth": told, "report": report.to_json()}
+        return print_json({"target": arguments.target, "saves": arguments.saves, "over": kinds, **document})
+    return show(f"{report_text(report)}\n\nThe scans of single parts add up to {told:+.3f} nats of loss.")
+
+
+def _losses(model: Analysed, recipe: Recipe, kind: str, conditions: Conditions) -> Losses:
+    """Return what each part of a kind costs alone; a model without such parts has none."""
+    profile = model.profile
+    if kind == "block":
+        return (
+            followed(block_scan(model, conditions, recipe.after), _words).losses()
+            if profile.free_blocks
+            else {}
+        )
+    if not (profile.free_groups if kind == "channel" else profile.prunable_layers):
+        return {}
+    plan = ScanPlan("channel" if kind == "channel" else "weight", recipe=recipe)
+    return followed(scan(model, plan, conditions), _words).losses()
+
+
+def _words(now: Progress) -> str:
+    return f"{now.label}: {now.done:,} of {now.total:,}"

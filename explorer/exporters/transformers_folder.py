@@ -1,0 +1,183 @@
+"""A pruned model as a folder that transformers itself loads: renumbered layers and a mended configuration."""
+
+import copy
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import ExplorerError
+from ..machine.optional_packages import uses_torchvision
+from ..registry import EXPORTERS
+from .archive import zipped
+from .export import Export
+from .recipe_json import recipe_json
+
+DEPTH, WIDTH = "num_hidden_layers", "intermediate_size"  # what a configuration can say
+NEAR = 1e-4  # of the largest output
+PREPROCESSOR = "preprocessor_config.json"
+
+
+@EXPORTERS.register("transformers", rank=9, extension=".zip", media_type="application/zip", stages=2)
+def transformers_folder(pruned: Export) -> bytes:
+    """A zip with a folder that `from_pretrained` of transformers loads, for models that came from one
+    (hf:FOLDER). Layers are renumbered and the configuration is mended.
+
+    Whole layers and single weights may be removed, and channels as long as all layers keep the same width.
+
+    Raises:
+        ExplorerError: the model is not of transformers, or its configuration cannot say what was removed.
+    """
+    transformers = uses_torchvision("transformers")
+    dense, small = pruned.subject.model, pruned.model
+    config = getattr(dense, "config", None)
+    own = next(
+        (kind for kind in type(dense).__mro__ if "forward" in vars(kind) and kind is not type(dense)), None
+    )
+    if not isinstance(config, transformers.PretrainedConfig) or own is None:
+        raise ExplorerError(
+            "This format is for models of transformers, loaded with hf:FOLDER; choose another format."
+        )
+    pruned.step("Writing the folder")
+    state = {name: tensor.detach().cpu() for name, tensor in small.state_dict().items()}
+    mended, renumbered = _renumbered(config, dict(dense.state_dict()), state)
+    with tempfile.TemporaryDirectory() as place:
+        _written(own, mended, renumbered, place)
+        rules = Path(str(getattr(config, "_name_or_path", ""))) / PREPROCESSOR
+        if rules.is_file():
+            shutil.copyfile(rules, Path(place) / PREPROCESSOR)
+        pruned.step("Loading it again")
+        _check(own, place, small, pruned.subject.example)
+        files = {file.name: file.read_bytes() for file in sorted(Path(place).iterdir()) if file.is_file()}
+    return zipped({**files, "recipe.json": recipe_json(pruned)})
+
+
+def _renumbered(
+    config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> tuple[Any, dict[str, Tensor]]:
+    """Return the mended configuration, and the tensors under the names of the smaller model.
+
+    Raises:
+        ExplorerError: a part of a layer is gone, or another tensor.
+    """
+    config = copy.deepcopy(config)
+    seeing = config if hasattr(config, DEPTH) else getattr(config, "vision_config", config)
+    depth = getattr(seeing, DEPTH, None)
+    pattern = _layers(dense, depth)
+    gone = [name for name in dense if name not in state]
+    if pattern is None:
+        if gone:
+            raise ExplorerError(
+                f"The configuration of this model has no {DEPTH!r}, so it cannot say that blocks are gone; "
+                "choose another format."
+            )
+        return config, dict(state)
+    layers: dict[int, list[str]] = {}
+    for name in dense:
+        if match := pattern.match(name):
+            layers.setdefault(int(match[1]), []).append(name)
+    away = {number for number, names in layers.items() if not any(name in state for name in names)}
+    whole = {name for number in away for name in layers[number]}
+    partly = [name for name in gone if name not in whole]
+    if partly:
+        raise ExplorerError(
+            f"{partly[0]!r} is removed without the rest of its layer, which the configuration of "
+            "transformers cannot say; remove both blocks of a layer, or choose another format."
+        )
+    left = [number for number in sorted(layers) if number not in away]
+    if not left:
+        raise ExplorerError(
+            "No layer is left, which transformers does not load; keep one, or choose another format."
+        )
+    new = {number: place for place, number in enumerate(left)}
+    setattr(seeing, DEPTH, len(left))
+    for key, value in list(vars(seeing).items()):
+        if (
+            isinstance(value, list)
+            and len(value) == depth
+            and not key.startswith("_")
+            and key != "architectures"
+        ):
+            setattr(seeing, key, [value[number] for number in left])
+
+    def renamed(name: str) -> str:
+        match = pattern.match(name)
+        return f"{name[: match.start(1)]}{new[int(match[1])]}{name[match.end(1) :]}" if match else name
+
+    _narrow(seeing, dense, state)
+    return config, {renamed(name): tensor for name, tensor in state.items() if name in dense}
+
+
+def _narrow(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Mend the width inside the MLPs if it is the same in all layers that are left."""
+    width = getattr(config, WIDTH, None)
+    if not isinstance(width, int):
+        return
+    widths = {
+        now
+        for name, tensor in state.items()
+        if name in dense and tensor.shape != dense[name].shape
+        for before, now in zip(dense[name].shape, tensor.shape, strict=True)
+        if before == width
+    }
+    if len(widths) == 1:
+        setattr(config, WIDTH, widths.pop())
+
+
+def _layers(names: Mapping[str, Tensor], depth: int | None) -> re.Pattern[str] | None:
+    """Return the pattern of the names of layers: the first list of modules that has as many as there are."""
+    prefixes: dict[str, set[int]] = {}
+    for name in names:
+        for prefix, number in _numbered(name):
+            prefixes.setdefault(prefix, set()).add(number)
+    fits = [prefix for prefix, numbers in prefixes.items() if depth and numbers == set(range(depth))]
+    return re.compile(rf"{re.escape(fits[0])}\.(\d+)\.") if fits else None
+
+
+def _numbered(name: str) -> Iterator[tuple[str, int]]:
+    parts = name.split(".")
+    for place, part in enumerate(parts[:-1]):
+        if part.isdigit():
+            yield ".".join(parts[:place]), int(part)
+
+
+def _written(own: Any, config: Any, state: Mapping[str, Tensor], place: str) -> None:
+    """Write a model of this configuration with these tensors.
+
+    Raises:
+        ExplorerError: they do not fit.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model: Any = own(config)
+    try:
+        model.load_state_dict(dict(state))
+    except RuntimeError as error:
+        line = str(error).strip().splitlines()[-1].strip()[:200]
+        raise ExplorerError(
+            f"The configuration of transformers cannot say what was removed ({line}); remove whole layers, "
+            "or channels to the same width in all of them, or choose another format."
+        ) from error
+    model.eval().save_pretrained(place, safe_serialization=True)
+
+
+def _check(own: Any, place: str, small: nn.Module, example: Tensor) -> None:
+    """Load the folder as its user will, and compare the answers.
+
+    Raises:
+        ExplorerError: they are not the pruned model's.
+    """
+    found, told = own.from_pretrained(place, local_files_only=True, output_loading_info=True)
+    with torch.no_grad():
+        wanted, given = small(example), found.eval()(pixel_values=example).logits
+    missing = json.dumps(sorted(told["missing_keys"]))[:120]
+    if told["missing_keys"] or not float((wanted - given).abs().max()) <= NEAR * float(wanted.abs().max()):
+        raise ExplorerError(
+            f"The folder does not give the pruned model's answers (missing: {missing}); choose another "
+            "format, and please report this."
+        )

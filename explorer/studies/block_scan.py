@@ -1,0 +1,85 @@
+"""What each residual block is worth alone: the model is measured without it, all else as it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine.conditions import Conditions
+from ..errors import ExplorerError
+from ..graph.analysed import Analysed
+from ..pruning.block_scores import block_scores
+from ..signals.calibration import training_data
+from ..values.choice import Choice
+from ..values.progress import Step, Work, reached
+from ..values.recipe import Recipe
+from ..values.report import Report
+from .accuracy_curves import measured
+
+
+@dataclass(frozen=True)
+class BlockScan:
+    """Removals of single blocks.
+
+    Args:
+        reports: block -> what was measured without it, in the order of the graph.
+        influence: block -> `block_influence`; empty without training data.
+        expected: how many blocks there are to measure.
+    """
+
+    reports: Mapping[str, Report]
+    influence: Mapping[str, float]
+    expected: int
+    after: str = "none"
+
+    @property
+    def finished(self) -> bool:
+        """Whether all blocks are measured."""
+        return len(self.reports) == self.expected
+
+    def losses(self) -> dict[str, list[tuple[float, float]]]:
+        """Return block -> ((1, how much the task's loss grows without it),)."""
+        return {
+            name: [(1.0, report.pruned.loss - report.baseline.loss)]
+            for name, report in self.reports.items()
+            if report.pruned.loss is not None and report.baseline.loss is not None
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        points = [
+            {"block": name, "influence": self.influence.get(name), "report": report.to_json()}
+            for name, report in self.reports.items()
+        ]
+        return {
+            "granularity": "block",
+            "after": self.after,
+            "points": points,
+            "finished": self.finished,
+            "expected_points": self.expected,
+        }
+
+
+def block_scan(model: Analysed, conditions: Conditions, after: str = "none") -> Work[BlockScan]:
+    """Measure the model without each of its blocks; yields Progress, and a BlockScan after each of them.
+
+    Args:
+        after: the repair after each removal.
+    Raises:
+        ExplorerError: no block can be removed, or there is no data.
+    """
+    names = list(model.profile.free_blocks)
+    if not names:
+        raise ExplorerError("This model has no residual block that can be removed; see 'profile'.")
+    if model.subject.task is None:
+        raise ExplorerError("A scan measures quality, and there is no data; start with --data to add some.")
+    influence: Mapping[str, float] = {}
+    if training_data(model.subject) is not None:
+        for rated in block_scores(model, Choice("block_influence"), device=conditions.device):
+            influence = rated.value or influence
+            yield Step(progress=rated.progress)
+    reports: dict[str, Report] = {}
+    for done, name in enumerate(names):
+        for step in measured(model, Recipe(blocks=(name,), after=after), conditions):
+            yield reached(done, len(names), "measuring without one block")
+            if step.value is not None:
+                reports[name] = step.value
+        yield Step(BlockScan(dict(reports), influence, len(names), after))

@@ -1,0 +1,118 @@
+"""Blocks measured alone, rated by a criterion, and planned together with channels and weights."""
+
+import itertools
+
+import pytest
+import torch
+from residual_digits import BLOCKS, residual_digits
+
+from explorer.allocators.context import TargetError
+from explorer.engine.conditions import Conditions
+from explorer.engine.measure import prune
+from explorer.errors import ExplorerError, RecipeError
+from explorer.graph.analysed import analyse
+from explorer.loaders.model_text import load
+from explorer.planning.joint_plan import JointWish, joint_plan, predicted_loss
+from explorer.planning.recipe_costs import CostModel
+from explorer.pruning.block_scores import block_scores, lowest_blocks
+from explorer.registry import BLOCK_CRITERIA
+from explorer.signals.calibration import training_data
+from explorer.studies.block_scan import block_scan
+from explorer.studies.sensitivity.scan import scan
+from explorer.studies.sensitivity.values import ScanPlan
+from explorer.values.choice import Choice
+from explorer.values.progress import as_work, outcome
+from explorer.values.recipe import Recipe
+
+QUICK = Conditions(latency=False)
+NAMES = [f"blocks.{n}" for n in range(BLOCKS)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return residual_digits()
+
+
+@pytest.fixture(scope="module")
+def blocks(model):
+    return outcome(block_scan(model, QUICK))
+
+
+def test_influence_is_that_of_a_loop_by_hand(model):
+    found = outcome(block_scores(model, Choice("block_influence")))
+    assert list(found) == NAMES
+    task, network = model.subject.task, model.subject.model
+    inputs = task.normalisation(training_data(model.subject).first(256).inputs)
+    with torch.no_grad():
+        x = torch.relu(network.enter(inputs.flatten(1))).double()
+        for name, block in zip(NAMES, network.blocks, strict=True):
+            y = x + block(x.float()).double()
+            by_hand = 1 - (x * y).sum(1) / (x.norm(dim=1) * y.norm(dim=1))
+            assert found[name] == pytest.approx(float(by_hand.mean()), abs=1e-5)
+            x = y
+    assert found["blocks.2"] == pytest.approx(0, abs=1e-6)  # it does nothing
+
+
+@pytest.mark.parametrize("name", list(BLOCK_CRITERIA))
+def test_each_criterion_of_blocks_is_repeatable_and_finite(name, model):
+    one, other = (outcome(block_scores(model, Choice(name), seed=3)) for _ in range(2))
+    assert one == other and len(set(one.values())) == BLOCKS
+    assert BLOCK_CRITERIA[name].tooltip and BLOCK_CRITERIA[name].traits["trap"]
+
+
+def test_the_lowest_blocks_are_taken_first(model):
+    assert outcome(as_work(lowest_blocks(model, 1, Choice("block_influence")))) == ("blocks.2",)
+    with pytest.raises(RecipeError, match="4 removable blocks"):
+        outcome(as_work(lowest_blocks(model, 5, Choice("random"))))
+
+
+def test_a_scan_measures_each_block_as_prune_does(model, blocks):
+    assert blocks.finished and list(blocks.reports) == NAMES
+    alone = prune(model, Recipe(blocks=("blocks.1",)), QUICK)
+    assert blocks.reports["blocks.1"].pruned.correct == alone.pruned.correct
+    assert blocks.losses()["blocks.2"] == [(1.0, pytest.approx(0, abs=1e-6))]
+    assert blocks.to_json()["points"][1]["influence"] == blocks.influence["blocks.1"]
+
+
+def test_a_model_without_blocks_says_so():
+    with pytest.raises(ExplorerError, match="no residual block"):
+        outcome(block_scan(analyse(load("digits-mlp")), QUICK))
+
+
+def test_a_plan_over_blocks_alone_is_the_best_of_all_sets(model, blocks):
+    """The oracle tries every set."""
+    costs, losses = CostModel.of(model.subject, model.profile), blocks.losses()
+    dense = costs.cost(Recipe(), "params")
+    for target in (0.1, 0.3, 0.55):
+        plan = joint_plan(model, Recipe(), JointWish({"block": losses}, target))
+        assert costs.cost(plan, "params") <= (1 - target) * dense
+        sets = (c for n in range(BLOCKS + 1) for c in itertools.combinations(NAMES, n))
+        enough = [s for s in sets if costs.cost(Recipe(blocks=s), "params") <= (1 - target) * dense]
+        best = min(sum(losses[name][0][1] for name in s) for s in enough)
+        assert predicted_loss(plan, {"block": losses}) == pytest.approx(best, abs=1e-3)
+
+
+def test_a_plan_over_all_kinds_meets_its_target_and_is_no_worse_than_one_kind(model, blocks):
+    recipe = Recipe()
+    channels = outcome(scan(model, ScanPlan("channel", (0.25, 0.5, 0.75), recipe=recipe), QUICK)).losses()
+    weights = outcome(scan(model, ScanPlan("weight", (0.5, 0.8), recipe=recipe), QUICK)).losses()
+    every = {"block": blocks.losses(), "channel": channels, "weight": weights}
+    both = joint_plan(model, recipe, JointWish(every, 0.5))
+    costs = CostModel.of(model.subject, model.profile)
+    assert costs.cost(both, "params") <= 0.5 * costs.cost(recipe, "params")
+    assert "blocks.2" in both.blocks and both.weights
+    assert not any(name.startswith("blocks.2.") for name in (*both.channels, *both.weights))
+    report = prune(model, both, QUICK)
+    assert report.pruned.nonzero_params <= costs.cost(both, "params")
+    alone = joint_plan(model, recipe, JointWish({"channel": channels}, 0.5))
+    assert predicted_loss(both, every) <= predicted_loss(alone, every) + 1e-9
+
+
+def test_what_is_locked_stays_and_what_cannot_be_reached_is_refused(model, blocks):
+    losses = {"block": blocks.losses()}
+    locked = frozenset({("block", "blocks.2")})
+    assert "blocks.2" not in joint_plan(model, Recipe(), JointWish(losses, 0.1, locked=locked)).blocks
+    with pytest.raises(TargetError):
+        joint_plan(model, Recipe(), JointWish(losses, 0.99))
+    with pytest.raises(RecipeError, match="block, channel, weight"):
+        JointWish({"layer": {}}, 0.5)
