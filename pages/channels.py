@@ -8,6 +8,6 @@ group = importance.choose_group()
 scores = importance.importance(group) if group else None
 if group and scores:
     importance.draw_importance(group, scores)
-    st.subheader("Channels that could go first", anchor=False)
+    st.header("Channels that could go first", anchor=False)
     findings.draw(group, scores)
     pictures.draw(group, scores)

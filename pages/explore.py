@@ -7,8 +7,8 @@ from explorer.ui.explore import overview, weights
 overview.draw_glance()
 overview.draw_tables()
 
-st.subheader("All weights on one scale", anchor=False)
+st.header("All weights on one scale", anchor=False)
 weights.draw_distribution()
 
-st.subheader("One layer", anchor=False)
+st.header("One layer", anchor=False)
 weights.draw_layer()

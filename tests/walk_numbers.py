@@ -28,7 +28,7 @@ LOOK = """() => {
     older: document.documentElement.hasAttribute("data-older-numbers"),
     words: is(".status .words")[0]?.textContent,
     cards: is(".card").map((card) => [text(card, ".label"), text(card, ".value"), text(card, ".notes")]),
-    old_cards: is(".cards.older").length > 0,
+    old_cards: is(".cards.older, .cards.predicted").length > 0,
     faders: is(".track[role=slider], .track[role=switch]").map((track) => [track.getAttribute("aria-label"),
       track.getAttribute("aria-valuenow") ?? track.getAttribute("aria-checked")]),
     metrics: is("[data-testid=stMetric]").map((metric) => [text(metric, "[data-testid=stMetricLabel]"),

@@ -135,6 +135,25 @@ class Lanes:
             self._forget(session)
             self._changed.notify_all()
 
+    def hand_over(self, session: str, heir: str) -> None:
+        """Give the work of one session to another, whose tab took its place; what that one has begun in the
+        same lanes is dropped.
+        """
+        with self._changed:
+            for slot in [slot for slot in self._slots.values() if slot.session == session]:
+                begun = self._slots.get((heir, slot.lane))
+                if begun is not None:
+                    self._drop(begun)
+                    slot.version += begun.version
+                del self._slots[session, slot.lane]
+                slot.session, slot.released = heir, False
+                slot.version += 1
+                self._slots[heir, slot.lane] = slot
+            self._last_seen[heir] = time.monotonic()
+            self._session_turn.pop(session, None)
+            self._last_seen.pop(session, None)
+            self._changed.notify_all()
+
     def shutdown(self) -> None:
         """Close every job after its next step and join the thread."""
         with self._changed:

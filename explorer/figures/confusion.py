@@ -13,7 +13,7 @@ from .style import figure, nothing, text
 Which = Literal["before", "after", "difference"]
 SHOWN = 30  # number of classes; if there are more, those that changed most
 WRITTEN = 14  # number of classes up to which the cells show their numbers
-CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # fewer, none, more
+CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # better, none, worse
 PALE = 0.3  # of the largest difference: cells below it show their number only on hover
 TITLES = {
     "before": "What the dense model predicts for each class",
@@ -67,7 +67,13 @@ def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Whic
     scale: Mapping[str, object] = (
         {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
     )
-    words = "%{customdata:+} samples, %{z:+.1f} points" if change else "%{customdata:,} samples, %{z:.1f} %"
+    words = (
+        "%{customdata[0]:+} samples, %{customdata[1]:+.1f} points"
+        if change
+        else "%{customdata[0]:,} samples, %{customdata[1]:.1f} %"
+    )
+    # one colour for worse: a confusion that comes more often, or a right answer that comes less often
+    worse = np.where(np.eye(len(names), dtype=bool), -shares, shares) if change else shares
     # pale cells of a difference show the page's colour, on which no text colour is safe
     strong = np.abs(shares) >= (PALE * top if change else 0)
 
@@ -79,16 +85,21 @@ def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Whic
         for row in zip(counts.tolist(), strong.tolist(), strict=True)
     ]
     return go.Heatmap(
-        z=shares.astype(np.float32),
+        z=worse.astype(np.float32),
         x=names,
         y=names,
-        customdata=counts,
+        customdata=np.stack([counts, shares], axis=-1),
         zmax=top,
         **scale,
         xgap=1,
         ygap=1,
         text=written if len(names) <= WRITTEN else None,
         texttemplate="%{text}" if len(names) <= WRITTEN else None,
-        colorbar={"title": {"text": "Points of the class" if change else "% of the class", "side": "right"}},
+        colorbar={
+            "title": {
+                "text": "Points of the class, worse up" if change else "% of the class",
+                "side": "right",
+            }
+        },
         hovertemplate=f"%{{y}} taken for %{{x}}: {words} of the class<extra></extra>",
     )

@@ -40,6 +40,7 @@ from ..values.report import Drop, Report
 from ..values.subject import Subject
 from .search_trials import Search, SearchPlan, Trial
 from .sensitivity.scan import known as known_scan
+from .sensitivity.shipped_scans import delivered
 from .sensitivity.values import ScanPlan
 from .trial_queue import TrialQueue
 
@@ -252,10 +253,13 @@ def _study(
 
 
 def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
-    """Return the results of a scan that was finished before; none is started here, since it would take
-    long.
+    """Return the results of a scan that was finished before, or came with the model; none is started here,
+    since it would take long.
     """
-    scanned = known_scan(model, ScanPlan(plan.granularity, recipe=recipe), how)
+    asked = model, ScanPlan(plan.granularity, recipe=recipe), how
+    scanned = known_scan(*asked)
+    if scanned is None or not scanned.finished:
+        scanned = delivered(*asked) or scanned
     return scanned.losses() if scanned is not None and scanned.finished else None
 
 

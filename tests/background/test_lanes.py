@@ -346,3 +346,26 @@ def test_submissions_from_eight_threads_end_in_the_latest(lanes):
     for thread in threads:
         thread.join()
     assert [lanes.wait(f"s{i}", LIVE, TIMEOUT).value for i in range(8)] == [24] * 8
+
+
+def test_a_session_hands_its_work_to_the_one_that_takes_its_place(lanes):
+    go_on = threading.Event()
+
+    def work():
+        yield Step("begun")
+        while not go_on.is_set():
+            time.sleep(0.01)
+            yield Step(None)
+        yield Step("done")
+
+    lanes.submit("before", SCAN, "job", work)
+    until(lambda: lanes.state("before", SCAN).value == "begun")
+    lanes.submit("after", SCAN, "other", lambda: iter([Step("other")]))
+    seen = lanes.state("after", SCAN).version
+    lanes.hand_over("before", "after")
+    assert lanes.used("before") == () and lanes.used("after") == (SCAN,)
+    assert lanes.state("after", SCAN).value == "begun" and lanes.state("after", SCAN).running
+    assert lanes.state("after", SCAN).version > seen
+    lanes.release("before")  # the closed tab is forgotten later; that ends nothing
+    go_on.set()
+    assert lanes.wait("after", SCAN, 10).value == "done"

@@ -78,8 +78,10 @@ def test_of_many_classes_those_that_changed_most_are_drawn_and_it_says_so():
 )
 def test_confusions_are_counted(which, counts):
     (cells,) = confusion(FOUND, which).data
-    assert cells.customdata.tolist() == counts
-    assert cells.z == pytest.approx(np.array(counts) / 3 * 100)
+    shares = np.array(counts) / 3 * 100
+    assert cells.customdata[..., 0].tolist() == counts and cells.customdata[..., 1] == pytest.approx(shares)
+    worse = shares * [[-1, 1], [1, -1]] if which == "difference" else shares
+    assert cells.z == pytest.approx(worse)  # a right answer that was lost is as bad as a new confusion
 
 
 def test_the_difference_of_nothing_is_blank():

@@ -1,12 +1,12 @@
 """Where things are on every page: one head, no sideways scroll, the cockpit above the fold; and what axe-core
-says of it, where npm has put that into a folder that NODE_PATH names.
+says of it, in both themes.
 """
 
 import json
-import os
 import re
 from pathlib import Path
 
+import axe_playwright_python
 import pytest
 
 from explorer.machine import paths
@@ -22,14 +22,7 @@ WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 800, "height": 900}
 PATIENCE = 60_000  # ms
 RECIPE = Recipe(channels={"conv1": 0.25})
 OF_STREAMLIT = ("scrollable-region-focusable",)  # its blocks of code cannot be reached by the keyboard
-AXE = next(
-    (
-        file
-        for folder in os.environ.get("NODE_PATH", "").split(os.pathsep)
-        if folder and (file := Path(folder) / "axe-core" / "axe.min.js").is_file()
-    ),
-    None,
-)
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 # boxes of the Prune page, in one look
 BOXES = """() => {
   const box = (node) => { const r = node.getBoundingClientRect();
@@ -40,6 +33,7 @@ BOXES = """() => {
     faders: columns[0], curve: columns[1],
     plot: of(".live-figure .plot") };
 }"""
+BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -61,10 +55,13 @@ def test_every_page_has_one_head_a_title_of_its_own_and_no_sideways_scroll(page,
     page.set_viewport_size(NARROW)
     page.wait_for_timeout(300)
     assert page.evaluate(SIDEWAYS) <= 0
-    if AXE is not None:
-        page.set_viewport_size(WIDE)
-        page.wait_for_timeout(300)
-        assert serious(page) == []
+    page.set_viewport_size(WIDE)
+    page.wait_for_timeout(300)
+    assert serious(page) == []
+    light = page.evaluate(BACKGROUND)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"() => ({BACKGROUND})() !== {light!r}")
+    assert serious(page) == []
 
 
 def test_the_cockpit_is_above_the_fold_and_its_boxes_do_not_overlap(page, served):
@@ -104,6 +101,17 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content(page, served):
     expect(page.locator(".skip-link")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#page-title")).to_be_focused()
+
+
+def test_what_nobody_can_read_is_seen(page, served):
+    opened(page, served, "guide", WIDE)
+    page.evaluate("() => { document.querySelector('h1').style.color = '#eeeeee'; }")
+    assert any(found.startswith("color-contrast") for found in serious(page))
+
+
+def test_pictures_of_channels_are_shown(page, served):
+    opened(page, served, "channels", WIDE)
+    expect(page.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
 
 
 def serious(page) -> list[str]:

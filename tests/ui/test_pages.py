@@ -14,6 +14,7 @@ from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.ui import server
 from explorer.ui.shared import settings
+from explorer.ui.sidebar import models_known
 from explorer.values.choice import Choice
 from explorer.values.recipe import Recipe
 
@@ -252,3 +253,9 @@ def test_the_table_shows_every_fader():
         "conv3": 0,
         "fc": 0,
     }
+
+
+def test_the_list_of_models_says_what_each_is_and_how_large():
+    told = models_known.listed(["digits-cnn", "net.py:make"])
+    assert "**digits-cnn**: Three convolutions" in told and "14.5 k parameters, 231 k multiply-adds" in told
+    assert told.endswith(models_known.UNKNOWN)

@@ -42,8 +42,8 @@ CLASSES_WORDS = (
     "beyond noise when all classes are judged together (Holm); few samples per class make wide bars."
 )
 CONFUSION_WORDS = (
-    "Orange: more often than before. Purple: less often. The diagonal holds the right answers. Numbers "
-    "count samples; colours are shares of the true class."
+    "Orange is worse: a confusion that comes more often, or on the diagonal a right answer that comes less "
+    "often. Purple is better. Numbers count samples; colours are shares of the true class."
 )
 
 
@@ -90,13 +90,13 @@ def draw() -> None:
         starting_points.draw()
     watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
-    st.subheader("Which classes lose", anchor=False)
+    st.header("Which classes lose", anchor=False)
     pushed("behaviour classes", LiveValue("figure", _classes, _news, (LANE,)))
-    st.subheader("Which classes are confused", anchor=False)
+    st.header("Which classes are confused", anchor=False)
     watched("confusion side", _draw_confusion, facet=lambda: None)  # a click redraws only this
-    st.subheader("Samples whose answer changed", anchor=False)
+    st.header("Samples whose answer changed", anchor=False)
     watched("behaviour flips", _flips, LANE, facet=_flips_facet)
-    st.subheader("How sure the model is", anchor=False)
+    st.header("How sure the model is", anchor=False)
     pushed("behaviour reliability", LiveValue("figure", _reliability, _news, (LANE,)))
 
 

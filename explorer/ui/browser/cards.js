@@ -28,9 +28,9 @@ function keepPoint(point) {
 
 // A card with what is expected in place of what was measured of the recipe before.
 function expected(card, place, prospect, point) {
-  const { now, dense, quality, isHeld, isRepaired } = prospect;
+  const { now, dense, quality, isHeld, otherRepair } = prospect;
   const counted = (value, all) => ({ ...card, value, change: shareText(all), notes: [isHeld ? COUNTED : SOON], isGuess: true });
-  if (place === 0) return expectedQuality(card, prospect, quality, isHeld, isRepaired);
+  if (place === 0) return expectedQuality(card, prospect, quality, isHeld, otherRepair);
   const amount = AMOUNTS[card.label];
   if (amount) return counted(short(now[amount]), now[amount] / dense[amount] - 1);
   if (card.label === "File size") {
@@ -40,10 +40,10 @@ function expected(card, place, prospect, point) {
   return { ...card, value: "…", change: null, notes: [isHeld ? ON_RELEASE : SOON] };
 }
 
-function expectedQuality(card, { unit, label }, quality, isHeld, isRepaired) {
+function expectedQuality(card, { unit, label }, quality, isHeld, otherRepair) {
   const when = isHeld ? ON_RELEASE : SOON;
   const named = { ...card, label: label ?? card.label, change: null };
-  if (quality === undefined) return { ...named, value: "…", notes: [when, isRepaired ? "repaired cuts are not predicted" : "no scan to predict it from"] };
+  if (quality === undefined) return { ...named, value: "…", notes: [when, otherRepair ? "the scan is of cuts without this repair" : "no scan to predict it from"] };
   return { ...named, value: qualityText(quality, unit), notes: ["predicted from each part alone", when], isGuess: true };
 }
 

@@ -4,6 +4,7 @@ const shelf = (window.pruningExplorer ??= createShelf());
 
 function createShelf() {
   keepOneEntryAPage(window.history, window.location);
+  watchZoom();
   const renderers = {}, values = { moves: 0, prospect: null, trail: [] }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {

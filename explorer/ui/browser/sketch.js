@@ -5,13 +5,17 @@
 const PLOT = { left: 48, right: 14, top: 14, bottom: 44, height: 320 };
 const KEY_STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10, Home: -100, End: 100 };
 const SEND_PAUSE_MS = 200; // keys held down become one message
-const sketches = new WeakMap();
+const sketches = new WeakMap(); // element -> its sketch
+const drawn = new Map(); // name -> the values that the hand drew, for an element that takes the place of another
 
 function renderSketch({ parentElement, data, setTriggerValue }) {
   const room = parentElement.querySelector(".sketch");
   const sketch = sketches.get(room) ?? sketches.set(room, { room, strokes: 0 }).get(room);
   sketch.send = (values) => setTriggerValue("drawn", { values });
-  if (sketch.name !== data.name) Object.assign(sketch, { name: data.name, strokes: 0, data, values: [...data.values] });
+  if (sketch.name !== data.name) {
+    const known = drawn.get(data.name);
+    Object.assign(sketch, { name: data.name, strokes: known ? 1 : 0, data, values: [...(known ?? data.values)] });
+  }
   if (!sketch.strokes) sketch.values = [...data.values];
   if (!sketch.svg) furnish(sketch);
   const observer = new ResizeObserver(() => paint(sketch));
@@ -54,11 +58,14 @@ function knob(sketch, x, place) {
 // --------------------------------------------------------------------------- the hand
 
 function listenStroke(sketch) {
-  let last = null; // last position of the pointer while it draws
+  // Last position of the pointer while it draws, and where the sketch was when it began: if the page moves meanwhile, the curve
+  // still follows the hand.
+  let last = null, box;
   sketch.svg.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     sketch.svg.setPointerCapture(event.pointerId);
-    last = at(sketch, event);
+    box = sketch.svg.getBoundingClientRect();
+    last = at(sketch, event, box);
     const place = nearest(sketch, last.x);
     put(sketch, place, last.y);
     sketch.knobs[place].focus({ preventScroll: true });
@@ -66,7 +73,7 @@ function listenStroke(sketch) {
   });
   sketch.svg.addEventListener("pointermove", (event) => {
     if (!last) return;
-    const now = at(sketch, event);
+    const now = at(sketch, event, box);
     stroke(sketch, last, now);
     last = now;
   });
@@ -87,6 +94,7 @@ function stroke(sketch, from, to) {
 function put(sketch, place, value) {
   sketch.values[place] = Math.round(Math.min(Math.max(value, 0), 100));
   sketch.strokes += 1;
+  drawn.set(sketch.name, sketch.values);
   paint(sketch);
 }
 
@@ -97,8 +105,7 @@ function ended(sketch, pause = 0) {
   else send();
 }
 
-function at(sketch, event) {
-  const box = sketch.svg.getBoundingClientRect();
+function at(sketch, event, box) {
   const { width, height } = inner(sketch);
   return { x: ((event.clientX - box.left - PLOT.left) / width) * 100, y: (1 - (event.clientY - box.top - PLOT.top) / height) * 100 };
 }

@@ -20,6 +20,26 @@ const questions = createQuestions(shelf.protocol, {
   never: (timer) => clearTimeout(timer),
 });
 const ticker = { send: () => {} };
+
+// A tab that is loaded again names the session that it had before, so that its jobs, its undo and all else go on. The server may
+// not have noticed yet that the old page is gone, so it is asked again, a few times.
+const BEFORE = "pruning-explorer session", AGAIN_MS = [0, 700, 2000, 5000];
+const reload = { before: readBefore(), tries: 0 };
+
+function readBefore() {
+  try { return sessionStorage.getItem(BEFORE); } catch { return null; } // a browser may forbid it
+}
+
+function goOn(session) {
+  try { sessionStorage.setItem(BEFORE, session); } catch { return; }
+  if (session === reload.before) reload.before = null;
+  if (!reload.before || reload.timer || reload.tries >= AGAIN_MS.length) return;
+  reload.timer = setTimeout(() => {
+    reload.timer = undefined;
+    if (reload.before) ticker.send(`continue ${reload.before}`);
+  }, AGAIN_MS[reload.tries]);
+  reload.tries += 1;
+}
 shelf.ask = questions.ask;
 
 function renderTicker({ data, setTriggerValue }) {
@@ -27,4 +47,5 @@ function renderTicker({ data, setTriggerValue }) {
   shelf.session(data.session);
   shelf.taken(data.taken);
   questions.drawn(data);
+  goOn(data.session);
 }

@@ -32,7 +32,7 @@ def draw(group: Group, importance: GroupImportance) -> None:
     if task is None or not is_picture(task.shape):
         st.caption("Activations are shown of models that read pictures and came with data.")
         return
-    st.subheader(f"What each {group.unit} responds to in one sample", anchor=False)
+    st.header(f"What each {group.unit} responds to in one sample", anchor=False)
     split = task.split("tuning")
     if split is None:
         return
@@ -62,7 +62,7 @@ def _draw_filters(sources: list[tuple[Layer, Slot]], importance: GroupImportance
     for layer, slot in sources:
         images = filter_images(session.subject().model.get_parameter(layer.weight)) if slot.dim == 0 else None
         if images is not None:
-            st.subheader("Filters", anchor=False)
+            st.header("Filters", anchor=False)
             scaled = (images * 255).round().byte()
             st.html(_tiles(scaled, slot, importance, 4.0))
             told = (

@@ -15,7 +15,7 @@ from .. import session
 from ..drawing import layout, links
 from ..drawing.offers import ManyOffer, Offer, ShownOffer
 from ..kept_runs.keeping import store
-from ..kept_runs.words import called, description
+from ..kept_runs.words import called, is_trial
 from . import side_by_side
 
 MOST = 4  # runs side by side
@@ -33,6 +33,7 @@ EMPTY = (
     "**Keep this run**. "
     "With two or more, this page shows which of them are worth what they cost, and how they differ."
 )
+TRIALS = "A search keeps each of its trials as a run. Runs that you kept yourself come first."
 VERDICTS = "Worse or better: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
 FRONT = (
     "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: "
@@ -47,8 +48,6 @@ COLUMNS = {
         help="Its first four letters, and your note or what the recipe does.",
     ),
     "accuracy": NUMBER("Accuracy", format="%.1f %%", width=80),
-    "range": TEXT("95 % range", width=105),
-    "ground": TEXT("Samples", width=95, help="How many, of which split."),
     "drop": NUMBER(
         "Change", format="%.1f points", width=95, help="Against the dense model, on the same samples."
     ),
@@ -58,10 +57,9 @@ COLUMNS = {
     "macs": NUMBER("MACs", format="compact", width=75),
     "dense_bytes": NUMBER("File (bytes)", format="compact", width=90),
     "latency_ms": NUMBER("Latency", format="%.2f ms", width=80),
-    "recipe": TEXT("Recipe", width="medium"),
-    "tags": TEXT("Tags", width="small"),
+    "range": TEXT("95 % range", width=105),
+    "ground": TEXT("Samples", width=95, help="How many, of which split."),
     "model": TEXT("Model", width="small"),
-    "created": st.column_config.DatetimeColumn("Made", format="DD MMM HH:mm", width=105),
 }
 
 
@@ -78,13 +76,13 @@ def draw() -> None:
         return
     chosen = [name for name in session.recalled("compared", ()) if name in {run.name for run in shown}][:MOST]
     _table(shown, chosen)
+    _choose(shown, chosen)
     with st.container(key="below"):
         left, right = st.columns(2, gap="large")
     with left:
         _draw_front(shown, chosen)
     with right:
         _draw_family(shown, chosen)
-    _choose(shown, chosen)
     side_by_side.draw([run for run in shown if run.name in chosen])
 
 
@@ -118,12 +116,24 @@ def _filtered(everything: Sequence[Run]) -> list[Run]:
             with st.container(width=260):
                 picked = ManyOffer("compare_tags", tags).select("Tagged")
     here = [run for run in everything if scope == ALL or run.report.subject["id"] in session.subject().ids]
-    return matching(here, words or "", picked if tags else ())
+    return matching(_by_hand(here), words or "", picked if tags else ())
+
+
+def _by_hand(runs: list[Run]) -> list[Run]:
+    """Return the runs without the trials of searches, of which one search leaves dozens; with them if there
+    is nothing else, or the user asks for them.
+    """
+    others = [run for run in runs if not is_trial(run)]
+    trials = len(runs) - len(others)
+    if not trials or not others:
+        return runs
+    words = f"Also {trials} trial{'s' * (trials != 1)} of searches"
+    return runs if st.toggle(words, key="compare_trials", help=TRIALS) else others
 
 
 def _choose(shown: Sequence[Run], chosen: list[str]) -> None:
     """Draw the list of runs to compare side by side; a click here shows in the table, and vice versa."""
-    st.subheader("Side by side", anchor=False)
+    st.header("Side by side", anchor=False)
     names = {run.name: called(run) for run in shown}
     ShownOffer("compared list", names, chosen, _listed).several(
         "Runs",
@@ -144,6 +154,8 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     key = f"runs {hash(tuple(names))} {session.recalled('compared turn', 0)}"
     frame = _frame(shown)
     several = frame["model"].nunique() > 1
+    if not several:
+        frame.loc[len(frame)] = _dense_row(shown[0])
     order = [name for name in COLUMNS if several or name != "model"]
 
     def ticked() -> None:
@@ -179,12 +191,28 @@ def _frame(shown: Sequence[Run]) -> Any:
     """Return the table of `tables.runs` with columns for display only."""
     frame = tables.runs(shown)
     frame["called"] = [called(run) for run in shown]
-    frame["recipe"] = [description(run) for run in shown]
     frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
     frame["verdict"] = [_verdict(run.report.drop) for run in shown]
     frame["range"] = [_range(run.report.pruned) for run in shown]
     frame["ground"] = [_measured_on(run) for run in shown]
     return frame
+
+
+def _dense_row(run: Run) -> dict[str, Any]:
+    """Return the dense model as the last row, to compare with; it can't be chosen."""
+    dense, report = run.report.baseline, run.report
+    return {
+        "called": "dense model",
+        "accuracy": None if dense.accuracy is None else 100 * dense.accuracy,
+        "range": _range(dense),
+        "ground": _measured_on(run),
+        "params": dense.params,
+        "nonzero_params": dense.nonzero_params,
+        "macs": dense.macs,
+        "dense_bytes": (dense.size_bytes or {}).get("dense"),
+        "latency_ms": (dense.latency_ms or {}).get("median"),
+        "model": report.subject.get("name"),
+    }
 
 
 def _verdict(drop: Drop | None) -> str:

@@ -54,7 +54,7 @@ FLIP_COLUMNS = {
 
 def draw(chosen: Sequence[Run]) -> None:
     """Draw the button, its progress, or the result."""
-    st.subheader("Which model gets which samples right", anchor=False)
+    st.header("Which model gets which samples right", anchor=False)
     regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 
 

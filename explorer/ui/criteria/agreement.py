@@ -113,12 +113,12 @@ def draw() -> None:
     with st.container(key="below"):  # whose columns wrap where the page is narrow
         left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Do they agree?", anchor=False)
+        st.header("Do they agree?", anchor=False)
         regions.watched("criteria matrix", _matrix, LANE)
     with right:
-        st.subheader("Which criterion is right?", anchor=False)
+        st.header("Which criterion is right?", anchor=False)
         regions.watched("criteria duel", _draw_duel, DUEL_LANE, facet=_duel_facet, progress=True)
-    st.subheader("Disputed channels", anchor=False)
+    st.header("Disputed channels", anchor=False)
     regions.watched(
         "criteria disputes",
         lambda: disputed_channels.draw(_found(), _key()),

@@ -44,7 +44,7 @@ def _search() -> None:
 
 def _draw_page(page: GuidePage) -> None:
     first, *others = page.sections
-    st.subheader(first.heading, anchor=False)
+    st.header(first.heading, anchor=False)
     st.caption("On this page: " + " · ".join(f"[{s.heading}](#{anchor(s.heading)})" for s in others))
     st.markdown(shown(first))
     for section in others:

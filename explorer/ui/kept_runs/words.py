@@ -1,16 +1,19 @@
 """Texts about stored runs: what each is called, what its recipe does, and what was measured."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ...measuring.predicted_loss import loss_words
-from ...measuring.statistics import format_drop, format_measured
+from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.stored_run import Run
+from ...studies.recipe_search import TAG
 from ...values.recipe import Recipe
 from ...values.report import Measurement, Report
 from ..drawing.measurement_cards import short
 
+TRIAL_NOTE = re.compile(r"search for less (\w+), trial (\d+)")
 SHORT_NAME = 4  # letters of a run's name
 SHORT_NOTE = 28  # letters of its note
 NOT_MEASURED = "not measured"
@@ -20,8 +23,27 @@ def called(run: Run) -> str:
     """Return a name that fits next to a dot: a few letters that identify the run, and the note, or what the
     recipe does.
     """
-    words = " ".join(run.note.split()) or description(run)
+    words = _trial(run) or " ".join(run.note.split()) or description(run)
     return f"{run.name[:SHORT_NAME]} {words if len(words) <= SHORT_NOTE else words[: SHORT_NOTE - 1] + '…'}"
+
+
+def is_trial(run: Run) -> bool:
+    """Whether a search measured it, among many others."""
+    return TAG in run.tags and TRIAL_NOTE.match(run.note) is not None
+
+
+def _trial(run: Run) -> str:
+    """Return what distinguishes a trial: its number, what it leaves, its quality; "" for other runs."""
+    found = TRIAL_NOTE.match(run.note) if TAG in run.tags else None
+    if found is None:
+        return ""
+    now, dense = run.report.pruned, run.report.baseline
+    after, before = (
+        (now.macs, dense.macs) if found[1] == "macs" else (now.nonzero_params, dense.nonzero_params)
+    )
+    left = f", {100 * after / before:.0f} % left" if after is not None and before else ""
+    value = f", {format_value(now.value, now.unit)}" if now.value is not None else ""
+    return f"trial {found[2]}{left}{value}"
 
 
 def summary(recipe: Recipe) -> str:

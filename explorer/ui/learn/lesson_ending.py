@@ -16,6 +16,11 @@ from ..shared import settings
 from . import learner, lesson_results
 from .lesson_steps import model_of
 
+SWITCHES = (
+    "This switches the page to the lesson's model and recipe. Each model keeps its own recipe: choose your "
+    "model again in the sidebar, or press *Undo*."
+)
+
 
 def draw_check(lesson: Lesson) -> None:
     """Draw one question, with a reason for each answer."""
@@ -55,6 +60,7 @@ def draw_try(lesson: Lesson) -> None:
     """Draw the button that opens the lesson's recipe on the Prune page, and the sources of the claims."""
     st.subheader("Try it yourself", anchor=False)
     st.markdown(lesson.try_it.text)
+    st.caption(SWITCHES)
     model = lesson.experiment.arm(lesson.try_it.arm).model or model_of(lesson)
     if model not in settings.current().offered:
         st.caption(layout.plain(f"Start the program without a list of models, or with {model}, to open it."))

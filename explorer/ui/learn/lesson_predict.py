@@ -3,6 +3,7 @@ measured.
 """
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -58,15 +59,35 @@ def _curve(lesson: Lesson) -> None:
         "up": f"{up} (%)",
     }
     elements.draw("sketch", data, key=_key(lesson, "sketch"), on_drawn_change=partial(take, lesson))
-    if st.button("Lock it in and measure", _key(lesson, "lock"), type="primary", icon=":material/lock:"):
+    if _lock_button(lesson, is_said=_curve_of(lesson) is not None):
         _lock(lesson, _drawn(lesson))
         st.rerun()
+
+
+def _lock_button(lesson: Lesson, *, is_said: bool, **events: Any) -> bool:
+    """Draw the button that locks an answer in, once there is one: a value that the page began with is not a
+    prediction.
+    """
+    return st.button(
+        "Lock it in and measure",
+        _key(lesson, "lock"),
+        None if is_said else "Say what you expect first.",
+        type="primary",
+        icon=":material/lock:",
+        disabled=not is_said,
+        **events,
+    )
+
+
+def _curve_of(lesson: Lesson) -> Any:
+    """Return the curve that was drawn now, or locked in before; None if none was."""
+    return session.recalled(_key(lesson, "curve")) or _known(lesson)
 
 
 def _drawn(lesson: Lesson) -> dict[float, float]:
     """Return the current curve: drawn, locked before, or a straight fall."""
     points = lesson.experiment.points_of(lesson.experiment.arm(lesson.prediction.arm))
-    known = session.recalled(_key(lesson, "curve")) or _known(lesson)
+    known = _curve_of(lesson)
     return (
         dict(known)
         if isinstance(known, dict) and set(known) == set(points)
@@ -97,15 +118,11 @@ def _is_per_cent(value: object) -> bool:
 def _number(lesson: Lesson) -> None:
     known = _known(lesson)
     key = session.start_from(_key(lesson), round(100 * known) if isinstance(known, float) else 50)
-    st.slider("Your estimate", 0, 120, key=key, format="%d %%")
-    st.button(
-        "Lock it in and measure",
-        _key(lesson, "lock"),
-        type="primary",
-        icon=":material/lock:",
-        on_click=_lock_number,
-        args=(lesson,),
-    )
+    moved, said = session.remember, _key(lesson, "moved")
+    st.slider("Your estimate", 0, 120, key=key, format="%d %%", on_change=moved, args=(said, True))
+    st.caption("Move it to what you expect; where it begins says nothing.")
+    is_said = session.recalled(said, False) or isinstance(known, float)
+    _lock_button(lesson, is_said=is_said, on_click=_lock_number, args=(lesson,))
 
 
 def _lock_number(lesson: Lesson) -> None:
@@ -115,15 +132,7 @@ def _lock_number(lesson: Lesson) -> None:
 def _options(lesson: Lesson) -> None:
     offer = _offer(lesson)
     offer.as_radio("Your answer", label_visibility="collapsed")
-    st.button(
-        "Lock it in and measure",
-        _key(lesson, "lock"),
-        type="primary",
-        icon=":material/lock:",
-        disabled=offer.value is None,
-        on_click=_lock_option,
-        args=(lesson,),
-    )
+    _lock_button(lesson, is_said=offer.value is not None, on_click=_lock_option, args=(lesson,))
 
 
 def _offer(lesson: Lesson) -> ShownOffer:

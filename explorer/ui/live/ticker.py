@@ -10,6 +10,7 @@ from ..browser import elements
 from . import news_route, regions
 from .regions import ALL, TICKER
 
+CONTINUE = "continue "  # how a tab that was loaded again names its session of before
 ADDRESS = "address"  # the region that writes model and recipe into the page's URL
 
 
@@ -44,7 +45,12 @@ def _answer() -> None:
     """Handle the browser's message that something is to be drawn; on a page without other news it asks for
     everything.
     """
-    names = regions.stale(pushed=session.event(TICKER, "tick") == ALL)
+    asked = session.event(TICKER, "tick")
+    if isinstance(asked, str) and asked.startswith(CONTINUE):
+        if session.take_place(asked.removeprefix(CONTINUE)):
+            st.rerun()
+        return
+    names = regions.stale(pushed=asked == ALL)
     if regions.is_time_for_progress():
         names += regions.moving()
     if names:  # otherwise only the ticker is drawn, since it asked

@@ -27,7 +27,6 @@ from ...studies.accuracy_curves import (
     swept,
     timed,
 )
-from ...studies.recipe_search import TAG as TRIAL
 from ...values.choice import Choice
 from ...values.progress import Step, Work
 from ...values.recipe import Recipe
@@ -36,7 +35,7 @@ from ...words import GLOSSARY
 from .. import session
 from ..drawing.offers import Offer
 from ..kept_runs import keeping
-from ..kept_runs.words import called
+from ..kept_runs.words import called, is_trial
 from ..live import regions
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
@@ -281,7 +280,7 @@ def _kept() -> dict[str, Report]:
     key = (subject, keeping.store().changed(subject))
     known: dict[str, Report] | None = _runs.get(key)
     if known is None:
-        kept = [run for run in keeping.store().runs(subject, MOST_KEPT) if TRIAL not in run.tags]
+        kept = [run for run in keeping.store().runs(subject, MOST_KEPT) if not is_trial(run)]
         known = _runs.put(key, {called(run): run.report for run in kept})
     return known
 

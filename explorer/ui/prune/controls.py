@@ -179,7 +179,7 @@ def _options() -> None:
 
 
 def _presets() -> None:
-    presets = {preset.name: preset for preset in available(session.graph())}
+    presets = {preset.name: preset for preset in available(session.model())}
 
     def take_named(name: object) -> None:
         if isinstance(name, str) and (preset := presets.get(name)) is not None:

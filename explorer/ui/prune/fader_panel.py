@@ -66,7 +66,7 @@ def _data() -> ConsoleData:
         costs,
         _exact(session.report()),
         sensitivity_scan.dense_quality(),
-        recipe.after != "none",
+        recipe.after != sensitivity_scan.repair_of_scans(),
         replace(recipe, channels={}, weights={}).fingerprint[:8],
     )
 
@@ -117,10 +117,16 @@ def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
     """Apply an edit. Its number is recorded even if it is refused, or if another model is shown by now: the
     browser then shows the real state again.
     """
+    known = session.stamp()[2]
     if not session.acknowledge(sequence) or session.subject().id != subject:
         return
-    edit = latency_staircase.snapped(read_edit(shown_banks(), message))
-    session.set_locks(apply_locks(session.locks(), edit))
+    whole = read_edit(shown_banks(), message)
+    session.set_locks(apply_locks(session.locks(), whole))
+    for step in whole.steps:
+        if step.sequence > known and step.ratios:
+            moved = latency_staircase.snapped(step)
+            session.set_recipe(apply_edit(session.recipe(), moved), described(moved))
+    edit = latency_staircase.snapped(whole)
     if edit.ratios:
         session.set_recipe(apply_edit(session.recipe(), edit), described(edit))
 

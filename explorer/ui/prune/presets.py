@@ -6,7 +6,6 @@ from typing import Any
 
 from ...allocators.context import Losses
 from ...graph.analysed import Analysed
-from ...graph.export import ModelGraph
 from ...planning.allocate import allocate
 from ...planning.allocation import Allocation
 from ...values.choice import Choice
@@ -47,16 +46,17 @@ class StartingPoint:
     repairs: bool = False
 
 
-# a share of all channels that costs 0.6 to 2.2 points on the sample models, once the cut is repaired
-GENTLE = 0.2
+# what a gentle cut may lose, and what it takes of a model of which nobody has measured how much that is
+GENTLE_POINTS, GENTLE = 1.0, 0.15
+GENTLE_CARD = "gentle_share"  # of a sample's card: the largest measured share that loses no more
 PRESETS = (
     StartingPoint("dense", "Dense", "Combined", {}, "Nothing is removed: the baseline of every comparison."),
     StartingPoint(
         "gentle",
-        f"Gentle: {100 * GENTLE:.0f} % of channels, repaired",
+        "Gentle: {share} of channels, repaired",
         "Structured",
         {"channels": ("uniform", GENTLE)},
-        "A fifth of the channels of every layer, a third of the parameters, then a repair without training.",
+        "The same share of every layer's channels, then a repair without training. {why}",
         repairs=True,
     ),
     StartingPoint(
@@ -101,10 +101,32 @@ PRESETS = (
 )
 
 
-def available(graph: ModelGraph) -> tuple[StartingPoint, ...]:
-    """Return the presets that this model can use: without a graph, channels are kept."""
-    free = bool(graph.profile.free_groups)
-    return tuple(preset for preset in PRESETS if free or "channels" not in preset.targets)
+def available(model: Analysed) -> tuple[StartingPoint, ...]:
+    """Return the presets that this model can use: without a graph, channels are kept. The gentle one takes as
+    much as was measured to be gentle for this model.
+    """
+    free = bool(model.profile.free_groups)
+    return tuple(
+        _measured(preset, model.subject) for preset in PRESETS if free or "channels" not in preset.targets
+    )
+
+
+def _measured(preset: StartingPoint, subject: Subject) -> StartingPoint:
+    if preset.key != "gentle":
+        return preset
+    known = subject.card.get(GENTLE_CARD)
+    share = known if isinstance(known, float) and 0 < known < 0.5 else GENTLE
+    why = (
+        f"Measured to lose at most {GENTLE_POINTS:g} point."
+        if share == known
+        else "Small enough for most models."
+    )
+    return replace(
+        preset,
+        name=preset.name.format(share=f"{100 * share:.0f} %"),
+        targets={"channels": ("uniform", share)},
+        tooltip=preset.tooltip.format(why=why),
+    )
 
 
 @dataclass(frozen=True)

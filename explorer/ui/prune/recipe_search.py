@@ -25,6 +25,7 @@ from ..shared import settings
 
 LANE, WINNER, CHOSEN = Lane("search", LONG), Lane("winner"), "search trial chosen"
 TRIALS, POINTS, BANK = "search trials", "search points", "search bank"
+MORE, MOST_TRIALS = 50, 2000
 COST_WORDS: dict[Cost, str] = {"params": "non-zero parameters", "macs": "MACs"}
 LOWERED = Offer("search cost", COST_WORDS)
 WHAT = (
@@ -106,7 +107,7 @@ def _draw_plan() -> None:
         st.number_input(
             "Total trials",
             5,
-            2000,
+            MOST_TRIALS,
             key=session.start_from(TRIALS, 50),
             step=10,
             width=140,
@@ -137,6 +138,11 @@ def _start() -> None:
     session.job(LANE, _key(), lambda: settings.current().studies.search(model, recipe, plan, how))
 
 
+def _search_more() -> None:
+    session.put(TRIALS, min(int(session.shown(TRIALS, 50)) + MORE, MOST_TRIALS))
+    keeping.begin(_start)
+
+
 def _draw() -> None:
     state, found = session.lane_state(LANE), _found()
     own = state.key == _key() or found is not None
@@ -148,6 +154,14 @@ def _draw() -> None:
             word = "Search" if found is None else "Go on"
             st.button(
                 word, "start search", on_click=keeping.begin, args=(_start,), icon=":material/travel_explore:"
+            )
+        else:
+            st.button(
+                f"Search {MORE} trials more",
+                "more trials",
+                "Continues with what all trials so far have shown.",
+                _search_more,
+                icon=":material/travel_explore:",
             )
     if own and state.error:
         layout.draw_notice(state.error)

@@ -40,8 +40,12 @@ AFTER_HELP = (
 
 def _plan(bank: BankName) -> ScanPlan:
     """Return the plan of a scan, which depends on how units are ranked, but on no fader."""
-    after = "least_squares" if _can_repair() and session.shown(AFTER_KEY, False) else "none"
-    return ScanPlan(GRANULARITY[bank], recipe=replace(session.recipe(), after=after))
+    return ScanPlan(GRANULARITY[bank], recipe=replace(session.recipe(), after=repair_of_scans()))
+
+
+def repair_of_scans() -> str:
+    """Return the repair after each cut of the scans that are shown."""
+    return "least_squares" if _can_repair() and session.shown(AFTER_KEY, False) else "none"
 
 
 def _can_repair() -> bool:

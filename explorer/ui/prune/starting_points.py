@@ -34,13 +34,13 @@ def begin_with(key: str) -> None:
     Raises:
         ExplorerError: the criterion can't rate what the preset removes.
     """
-    offered = {preset.key: preset for preset in available(session.graph())}
+    offered = {preset.key: preset for preset in available(session.model())}
     take(offered.get(key) or offered["sparse"])
 
 
 def draw(words: str = BEGIN) -> None:
     """Three recipes to begin with, while the recipe is empty; one click takes one."""
-    offered = {preset.key: preset for preset in available(session.graph())}
+    offered = {preset.key: preset for preset in available(session.model())}
     with st.container(border=True, key="starters"):
         st.markdown(words)
         with st.container(horizontal=True, gap="small"):

@@ -50,7 +50,7 @@ def _key(plan: RecoveryPlan) -> Hashable:
 
 def draw(plan: RecoveryPlan) -> None:
     """Draw the whole section."""
-    st.subheader("Accuracy at several strengths", anchor=False)
+    st.header("Accuracy at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         COUNT.switch("Points")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -53,11 +54,17 @@ class State:
     lock: Any = field(
         default_factory=threading.RLock
     )  # locked during an action, so that other threads see all of it or none
+    owner: str = ""  # identity of the browser session
 
 
 # Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action gets the state
 # just once
 held: ContextVar[State | None] = ContextVar("the state of the action that is going on", default=None)
+
+
+_states: WeakValueDictionary[str, State] = (
+    WeakValueDictionary()
+)  # epoch -> the state, while its session is kept
 
 
 def state() -> State:
@@ -66,8 +73,29 @@ def state() -> State:
     if kept is not None:
         return kept
     if KEY not in st.session_state:
-        st.session_state[KEY] = opened()
+        made = st.session_state[KEY] = opened()
+        made.owner = identity()
+        _states[made.epoch] = made
     return st.session_state[KEY]
+
+
+def take_place(epoch: str) -> bool:
+    """Continue the session of a tab that was loaded again, with its history and its jobs; return whether this
+    one does. It needs the secret of that session, and the same model and recipe in the address.
+    """
+    before, own = _states.get(epoch), state()
+    if before is None or before is own or before.owner == own.owner or models.is_open(before.owner):
+        return False
+    if (before.model, _present(before)) != (own.model, _present(own)):
+        return False
+    models.hand_over(before.owner, own.owner)
+    before.owner, before.generation = own.owner, before.generation + 1
+    st.session_state[KEY] = before
+    return True
+
+
+def _present(its: State) -> Recipe:
+    return its.histories.get(its.model, START).present.recipe
 
 
 def opened() -> State:

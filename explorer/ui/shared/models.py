@@ -98,6 +98,19 @@ def forget(session: str) -> None:
             _uploads.drop(name)
 
 
+def hand_over(session: str, heir: str) -> None:
+    """Give jobs and uploads of a session to the one that takes its place."""
+    lanes().hand_over(session, heir)
+    for owners in _owners.values():
+        if session in owners:
+            owners.add(heir)
+
+
+def is_open(session: str) -> bool:
+    """Whether the browser tab of a session is open."""
+    return _is_active(session)
+
+
 def load_model(name: str) -> Analysed:
     """Return a model with its graph."""
     return Analysed(load_subject(name), load_graph(name))

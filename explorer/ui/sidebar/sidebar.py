@@ -10,7 +10,7 @@ from ..drawing import layout, widgets
 from ..drawing.offers import one_of
 from ..live import regions
 from ..shared import settings
-from . import job_chip, memory_panel, own_model
+from . import job_chip, memory_panel, models_known, own_model
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
@@ -22,7 +22,8 @@ def draw() -> None:
     with st.sidebar:
         job_chip.draw()
         names = session.models()
-        widgets.choose("Model", names, session.model_name(), session.set_model, key="model")
+        now, told = session.model_name(), models_known.listed(names)
+        widgets.choose("Model", names, now, session.set_model, key="model", help=told)
         _about()
         if settings.current().classroom is None:
             _upload()

@@ -18,6 +18,7 @@ from .. import session
 from ..drawing import layout
 from ..drawing.offers import ManyOffer, Offer
 from ..live.regions import hurry, watched
+from ..prune import starting_points
 
 LANE, ASKED = Lane("audit"), "audit asked for"
 KEPT = 8
@@ -28,7 +29,9 @@ COLUMNS = {
     LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
     WHY: st.column_config.TextColumn(width=400),
 }
+ALONE = "one layer produces them"
 HALF = 0.5  # of each group, if the recipe removes no channels
+BEGIN = "Nothing is removed yet: this is the whole model. See what one of these recipes takes away."
 LEGEND = (
     "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
     "group**: their channels are added or read side by side, so they are removed together (colours repeat "
@@ -62,16 +65,18 @@ def draw() -> None:
     if profile.error:
         st.info(layout.plain(f"There is no picture of this model: {profile.error}"), icon=":material/info:")
         return
+    if session.recipe().is_empty:
+        starting_points.draw(BEGIN)
     with st.container(key="below"):
         seen, beside = st.columns(2, gap="large")
     with seen:
         _draw_graph()
     with beside:
-        st.subheader("Is the smaller model wired correctly?", anchor=False)
+        st.header("Is the smaller model wired correctly?", anchor=False)
         _draw_audit()
-        st.subheader("What is removed together, and why", anchor=False)
+        st.header("What is removed together, and why", anchor=False)
         _draw_group(profile)
-    st.subheader("All coupled groups", anchor=False)
+    st.header("All coupled groups", anchor=False)
     _draw_groups(profile)
 
 
@@ -180,7 +185,8 @@ def _draw_group(profile: ModelProfile) -> None:
 def _draw_groups(profile: ModelProfile) -> None:
     frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
-    shown = frame.assign(**{WHY: tied.where(stays == "", "stays whole: " + stays)})
+    reasons = tied.where(tied != "", ALONE).where(stays == "", "stays whole: " + stays)
+    shown = frame.assign(**{WHY: reasons})
     order = [LABELS["group"], WHY, *(LABELS[column] for column in ("units", "unit", "members"))]
     st.dataframe(
         shown,

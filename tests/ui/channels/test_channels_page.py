@@ -38,7 +38,7 @@ def test_the_recipe_cuts_the_bars_and_crosses_out_pictures():
 
 def test_filters_and_maps_of_the_first_layer_are_shown():
     page = visited()
-    headers = [header.value for header in page.subheader]
+    headers = [header.value for header in page.header]
     assert headers == [
         "Channels that could go first",
         "Filters",
@@ -46,7 +46,7 @@ def test_filters_and_maps_of_the_first_layer_are_shown():
     ]
     assert html_of(page).count("data:image/png") == 16 + 1 + 16
     page.selectbox(key="explore_group").select("conv3").run()
-    assert "Filters" not in [header.value for header in page.subheader]
+    assert "Filters" not in [header.value for header in page.header]
 
 
 def test_channels_are_kept_and_removed_by_hand_and_it_can_be_undone():

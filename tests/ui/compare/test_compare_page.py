@@ -1,6 +1,8 @@
 """The Compare page and keeping runs, through the real page, on a store of their own."""
 
+import re
 import time
+from dataclasses import replace
 
 import pytest
 from apps import fine, offering, opened, turned_to, until, words
@@ -67,7 +69,8 @@ def test_without_runs_the_page_says_what_to_do():
 def test_runs_stand_in_a_table_a_front_and_a_tree(kept):
     app = opened("compare", model=MODEL)
     table = app.dataframe[0].value
-    assert sorted(table["called"].str[5:]) == ["half", "most", "quarter"]
+    assert sorted(table["called"].str[5:][:-1]) == ["half", "most", "quarter"]
+    assert table["called"].iloc[-1] == "dense model" and table["accuracy"].iloc[-1] > 90
     assert len(app.get("plotly_chart")) == 2
     assert "Tick runs in the table" in words(app)
 
@@ -75,10 +78,10 @@ def test_runs_stand_in_a_table_a_front_and_a_tree(kept):
 def test_words_and_tags_choose_runs(kept):
     app = opened("compare", model=MODEL)
     app.text_input(key="compare_words").set_value("hidden1 half")
-    assert list(fine(app.run()).dataframe[0].value["called"].str[5:]) == ["half"]
+    assert list(fine(app.run()).dataframe[0].value["called"].str[5:][:-1]) == ["half"]
     app.text_input(key="compare_words").set_value("")
     app.multiselect(key="compare_tags").set_value(["m"])
-    assert list(fine(app.run()).dataframe[0].value["called"].str[5:]) == ["most"]
+    assert list(fine(app.run()).dataframe[0].value["called"].str[5:][:-1]) == ["most"]
     app.text_input(key="compare_words").set_value("no such run")
     assert "No kept run fits" in words(fine(app.run()))
 
@@ -120,7 +123,7 @@ def test_notes_are_edited_and_runs_deleted(kept):
     assert "better" in set(fine(app.run()).dataframe[0].value["called"].str[5:])
     assert Store(paths.cache()).run(kept["half"]).tags == ("good", "new")
     app.button(key=f"delete {kept['half']}").click()
-    assert len(fine(app.run()).dataframe[0].value) == 2
+    assert len(fine(app.run()).dataframe[0].value) == 3, "two runs and the dense model"
     assert Store(paths.cache()).run(kept["half"]) is None
 
 
@@ -203,3 +206,19 @@ def test_a_file_is_written_in_the_background_and_offered():
         assert time.monotonic() < end
         time.sleep(0.1)
         fine(app.run())
+
+
+def test_the_trials_of_a_search_do_not_bury_what_was_kept_by_hand(kept, measured):
+    report, masks = measured["most"]
+    Store(paths.cache()).put(
+        replace(report, recipe=replace(report.recipe, seed=7)),
+        note="search for less params, trial 49, optimiser",
+        tags=["search"],
+        masks=masks,
+    )
+    app = opened("compare", model=MODEL)
+    names = [name[5:] for name in app.dataframe[0].value["called"]]
+    assert names[-1] == " model" and sorted(names[:-1]) == ["half", "most", "quarter"]
+    app.toggle(key="compare_trials").set_value(True)
+    (trial,) = (name for name in fine(app.run()).dataframe[0].value["called"] if "trial" in name)
+    assert re.fullmatch(r"\w{4} trial 49, \d+ % left, \d+\.\d %", trial)

@@ -22,7 +22,7 @@ def linked(name: str) -> AppTest:
 
 
 def title(app: AppTest) -> str:
-    return app.subheader[0].value
+    return app.header[0].value
 
 
 def searched(app: AppTest, text: str) -> AppTest:
@@ -56,7 +56,7 @@ def test_pages_link_to_each_other():
 def test_a_hit_opens_its_page_and_ends_the_search():
     app = searched(opened("guide"), "ampere")
     (hit,) = (button for button in app.button if button.key.startswith("guide hit"))
-    assert hit.label == "Exports › Who gains" and not app.subheader
+    assert hit.label == "Exports › Who gains" and not app.header
     hit.click()
     assert title(fine(app.run())) == pages()["exports"].title
     assert app.text_input[0].value == ""

@@ -82,7 +82,12 @@ def test_a_lesson_goes_from_reading_to_trying():
     assert query(app, "step") == "1"
     for _ in LESSONS["what_pruning_is"].sections:
         clicked(app, "step on")
-    assert [sketch["points"] for sketch in sketches(app)] == [[10, 25, 40, 50, 60, 70, 80, 90, 95]]
+    points = [10, 25, 40, 50, 60, 70, 80, 90, 95]
+    assert [sketch["points"] for sketch in sketches(app)] == [points]
+    assert app.button(key="guess what_pruning_is lock").disabled, "nothing was said yet"
+    drawn = {x / 100: 0.5 for x in points}
+    app.session_state[session.KEY].remembered["guess what_pruning_is curve"] = drawn
+    fine(app.run())
     clicked(app, "guess what_pruning_is lock")
     until(app, "Your prediction")
     clicked(app, "step on")

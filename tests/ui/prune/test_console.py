@@ -156,6 +156,28 @@ def test_a_cut_that_achieves_nothing_is_still_told():
     assert told == {"ratio": 0.01, "achieved": 0.0, "kept": 16, "of": 16, "reason": "less than one"}
 
 
+def test_moves_that_arrive_together_are_steps_of_their_own():
+    steps = [
+        {"seq": 4, "values": {"channels": {"conv1": 0.25}}},
+        {"seq": 5, "values": {"weights": {"conv2": 0.5}}},
+    ]
+    together = {"channels": {"conv1": 0.25}, "weights": {"conv2": 0.5}}
+    edit = read_edit(BANKS, {"seq": 5, "values": together, "steps": steps})
+    assert [(step.sequence, step.ratios) for step in edit.steps] == [
+        (4, {"channels": {"conv1": 0.25}}),
+        (5, {"weights": {"conv2": 0.5}}),
+    ]
+    assert edit.ratios == together and read_edit(BANKS, {"seq": 5}).steps == ()
+
+
+@pytest.mark.parametrize(
+    "steps", ["all", [1], [{"seq": 1}] * 21, [{"seq": 1, "values": {"channels": {"no": 1}}}]]
+)
+def test_steps_that_are_none_are_refused(steps):
+    with pytest.raises(ExplorerError):
+        read_edit(BANKS, {"seq": 1, "steps": steps})
+
+
 # --------------------------------------------------------------------------- strips
 
 

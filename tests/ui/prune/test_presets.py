@@ -8,7 +8,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import stream
 from explorer.graph.analysed import Analysed, analyse
 from explorer.loaders.model_text import load
-from explorer.ui.prune.presets import PRESETS, best_repair, follow
+from explorer.ui.prune.presets import GENTLE, GENTLE_CARD, PRESETS, available, best_repair, follow
 from explorer.ui.prune.results import TRAIN, WIN_BACK, rescue
 from explorer.values.recipe import Recipe
 from explorer.values.report import Report
@@ -28,8 +28,14 @@ def measured(model: Analysed, recipe: Recipe) -> Report:
     return last
 
 
+def gentle(model: Analysed):
+    (found,) = (preset for preset in available(model) if preset.key == "gentle")
+    return found
+
+
 @pytest.mark.parametrize("preset", SOFT, ids=lambda preset: preset.key)
 def test_a_preset_keeps_the_accuracy_within_a_point(preset, digits):
+    preset = gentle(digits) if preset.key == "gentle" else preset
     report = measured(digits, follow(digits, Recipe(), preset, ()))
     assert report.drop is not None and report.drop.estimate <= 0.01
     assert rescue(report, digits.subject) is None
@@ -54,6 +60,17 @@ def test_a_model_without_data_is_not_offered_a_repair_that_needs_it(digits):
 
 
 def test_the_gentle_preset_removes_a_third_of_the_parameters(digits):
-    report = measured(digits, follow(digits, Recipe(), PRESETS[1], ()))
+    report = measured(digits, follow(digits, Recipe(), gentle(digits), ()))
     assert report.pruned.params is not None and report.baseline.params is not None
     assert 0.6 < report.pruned.params / report.baseline.params < 0.7
+
+
+def test_the_gentle_preset_takes_what_was_measured_to_be_gentle_and_little_of_an_unknown_model(digits):
+    def of(card):
+        return gentle(replace(digits, subject=replace(digits.subject, card=card)))
+
+    known, unknown = of({GENTLE_CARD: 0.3}), of({})
+    assert known.targets == {"channels": ("uniform", 0.3)} and known.name.startswith("Gentle: 30 % ")
+    assert unknown.targets == {"channels": ("uniform", GENTLE)} and "Small enough" in unknown.tooltip
+    for odd in ("a lot", 7.0, None, float("nan")):
+        assert of({GENTLE_CARD: odd}).targets == unknown.targets

@@ -194,6 +194,21 @@ def test_reload_and_link_keep_the_recipe(prune):
     assert prune.recipe() == recipe
 
 
+def test_a_reload_goes_on_with_the_same_session(prune):
+    prune.visit("?model=digits-cnn")
+    prune.fader("conv3").focus()
+    prune.page.keyboard.press("PageUp")
+    prune.comes_to({"conv3": 0.1})
+    secret = "() => sessionStorage.getItem('pruning-explorer session')"
+    before = prune.page.evaluate(secret)
+    prune.page.reload()
+    prune.ready().shows("conv3", 10)
+    prune.page.wait_for_function(f"() => ({secret})() === {before!r}", timeout=PATIENCE)
+    prune.page.wait_for_selector(SETTLED)
+    prune.page.keyboard.press("Control+z")  # what was done before is still known
+    prune.shows("conv3", 0)
+
+
 def test_a_damaged_link_is_told_and_the_page_still_works(prune):
     prune.visit("?model=digits-cnn&recipe=damaged")
     expect(prune.page.get_by_text("The recipe in this link is damaged")).to_be_visible()

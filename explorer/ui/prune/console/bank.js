@@ -33,7 +33,7 @@ function createScale() {
 }
 
 function fillHead(view, bank, handler) {
-  const title = element("h3", "title");
+  const title = element("h2", "title");
   title.textContent = bank.title;
   view.note = element("span", "note");
   view.link = element("button", "tool", { type: "button", title: "Moving one fader moves all unlocked ones that are shown by as much" });

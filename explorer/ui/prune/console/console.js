@@ -4,13 +4,14 @@
 // show the server's. An edit contains every pending strip, so one that is lost on the way is sent again with the next.
 
 const KEY_PAUSE_MS = 200; // keys held down become one edit
+const MOST_STEPS = 20; // moves of an edit that the server may lack, each of which is one step of undo
 const HINT = "Drag a fader up to remove more of a part; double-click it for 0 %; click its number to type one. "
   + "Keys: Tab, arrows 1 %, Page Up and Page Down 10 %, Home, End, Enter types, L locks.";
 
 const instances = new WeakMap();
 
 function createInstance(parent) {
-  const instance = { pending: new Map(), locks: new Map(), moving: new Map(), banks: new Map() };
+  const instance = { pending: new Map(), locks: new Map(), moving: new Map(), banks: new Map(), steps: [] };
   instance.root = parent.querySelector(".console");
   instance.totals = instance.root.querySelector(".totals");
   instance.rows = instance.root.querySelector(".banks");
@@ -96,7 +97,8 @@ function toggleLock(instance, key) {
 function send(instance, map, changes) {
   const sequence = shelf.protocol.next();
   for (const [key, value] of changes) instance[map].set(key, { value, sequence });
-  const edit = { seq: sequence, values: byBank(instance.pending), locks: byBank(instance.locks) };
+  if (map === "pending") instance.steps.push({ seq: sequence, values: byBank(new Map([...changes].map(([key, value]) => [key, { value }]))) });
+  const edit = { seq: sequence, values: byBank(instance.pending), locks: byBank(instance.locks), steps: instance.steps.slice(-MOST_STEPS) };
   shelf.edit(instance.name, edit, map === "pending"); // the answer arrives before the run of the page that handles the move
   if (instance.root.isConnected) instance.setTriggerValue("edit", edit);
 }
@@ -128,10 +130,12 @@ function receive(instance, data) {
   if (instance.data && instance.data.session !== data.session) {
     instance.pending.clear();
     instance.locks.clear();
+    instance.steps = [];
   }
   for (const map of [instance.pending, instance.locks]) {
     for (const [key, { sequence }] of map) if (sequence <= data.taken) map.delete(key);
   }
+  instance.steps = instance.steps.filter(({ seq }) => seq > data.taken);
   instance.data = data;
   shelf.put("banks", data.banks);
   remember(instance);
@@ -179,13 +183,13 @@ function paintTotals(instance) {
 // What the recipe under the hand is likely to be, for the cards and the curve; null while the measured numbers are those of the faders.
 function foresee(instance, waiting, now, dense) {
   if (!waiting) { if (shelf.values.prospect) shelf.put("prospect", null); return; }
-  const { quality, repaired, rule } = instance.data;
+  const { quality, otherRepair, rule } = instance.data;
   const measured = instance.measured?.rule === rule ? instance.measured : undefined;
   const parts = [...strips(instance)].map(({ strip, key }) => ({
     points: strip.sensitivity, from: measured?.ratios.get(key) ?? 0, to: shownRatio(instance, key, strip),
   }));
-  const value = repaired ? undefined : predictedQuality(quality, parts, measured?.value);
-  shelf.put("prospect", { now, dense, quality: value, label: quality?.label, unit: quality?.unit, isRepaired: repaired, isHeld: instance.moving.size > 0 });
+  const value = otherRepair ? undefined : predictedQuality(quality, parts, measured?.value);
+  shelf.put("prospect", { now, dense, quality: value, label: quality?.label, unit: quality?.unit, otherRepair, isHeld: instance.moving.size > 0 });
 }
 
 // The last measured value and the ratios that it belongs to, from which a prediction starts.

@@ -71,6 +71,7 @@ class Bank:
         raise UnknownNameError(f"part in {self.title}", name, [strip.id for strip in self.strips])
 
 
+MOST_STEPS = 20  # as in console.js
 # of a strip: what changes with the recipe is sent at each move, scan findings while a scan runs, all else
 # once
 MOVING = ("ratio", "achieved", "kept", "of", "reason", "locked")
@@ -86,7 +87,7 @@ class ConsoleData:
         costs: the costs of each layer, for the estimate while dragging.
         exact: params, nonzero_params, macs and quality of the shown recipe once they are known.
         quality: of the dense model in the scan, from which that of a dragged recipe is predicted.
-        repaired: whether the cut is repaired; scans measure cuts alone, so nothing is predicted then.
+        other_repair: whether the recipe's repair is another than the scan's, which then predicts nothing.
         rule: changes with everything in the recipe but its ratios.
     """
 
@@ -96,7 +97,7 @@ class ConsoleData:
     costs: tuple[LayerCost, ...]
     exact: Mapping[str, float] | None = None
     quality: Mapping[str, Any] | None = None
-    repaired: bool = False
+    other_repair: bool = False
     rule: str = ""
 
     def facts(self) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class ConsoleData:
             "facts": self.facts()["id"],
             "banks": {bank.name: _state(bank) for bank in self.banks},
             "exact": dict(self.exact) if self.exact else None,
-            "repaired": self.repaired,
+            "otherRepair": self.other_repair,
             "rule": self.rule,
         }
 
@@ -158,11 +159,16 @@ def _rounded(pairs: Iterable[tuple[float, float]]) -> list[list[float]]:
 
 @dataclass(frozen=True)
 class Edit:
-    """What the user did since the last acknowledged edit: strips moved and strips locked or unlocked."""
+    """What the user did since the last acknowledged edit: strips moved and strips locked or unlocked.
+
+    Args:
+        steps: the moves one by one, oldest first, since several may arrive together.
+    """
 
     sequence: int
     ratios: Mapping[BankName, Mapping[str, float]]
     locks: Mapping[BankName, Mapping[str, bool]]
+    steps: tuple["Edit", ...] = ()
 
 
 def read_edit(banks: Iterable[Bank], message: object) -> Edit:
@@ -178,6 +184,10 @@ def read_edit(banks: Iterable[Bank], message: object) -> Edit:
     if not isinstance(sequence, int) or isinstance(sequence, bool) or sequence < 0:
         raise RecipeError(f"'seq' of an edit must be a whole number from 0, got {str(sequence)[:80]!r}.")
     by_name = {bank.name: bank for bank in banks}
+    given = message.get("steps", [])
+    if not isinstance(given, list) or len(given) > MOST_STEPS:
+        raise RecipeError(f"'steps' of an edit must be a list of up to {MOST_STEPS}.")
+    steps = tuple(read_edit(by_name.values(), {**_mapping(step), "steps": []}) for step in given)
     values, locks = (_by_bank(by_name, key, message.get(key, {})) for key in ("values", "locks"))
     ratios = {
         name: {part: _ratio(by_name[name].strip(part), ratio) for part, ratio in row.items()}
@@ -187,7 +197,14 @@ def read_edit(banks: Iterable[Bank], message: object) -> Edit:
         sequence,
         ratios,
         {name: {part: lock is True for part, lock in row.items()} for name, row in locks.items()},
+        steps,
     )
+
+
+def _mapping(step: object) -> Mapping[str, Any]:
+    if not isinstance(step, Mapping):
+        raise RecipeError(f"A step of an edit must be a mapping, got {type(step).__name__}.")
+    return step
 
 
 def _by_bank(banks: Mapping[BankName, Bank], key: str, given: object) -> dict[BankName, dict[str, Any]]:
