@@ -5,6 +5,7 @@ from typing import Any
 
 from ..loaders.sample import card
 from ..loaders.sample_files import untrained
+from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_accuracy
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..training.samples import count_macs
@@ -36,6 +37,7 @@ def facts(name: str) -> dict[str, Any]:
         "task": known["data"],
         **size,
         "metric": measured.get("metric", "accuracy"),
+        **{key: measured.get(key) for key in ("value", "low", "high", "unit")},
         "split": "held_out",
         **accuracy,
     }
@@ -46,8 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     found = [facts(name) for name in SAMPLES]
     if arguments.json:
         return print_json(found)
-    rows = [[f["name"], f["task"], f["params"], f["macs"], _accuracy(f)] for f in found]
-    show(table(["model", "data", "params", "MACs", "accuracy on held-out data"], rows))
+    rows = [[f["name"], f["task"], f["params"], f["macs"], quality(f)] for f in found]
+    show(table(["model", "data", "params", "MACs", "quality on held-out data"], rows))
     show("\nOther models, by LOADER:NAME")
     show(
         table(
@@ -62,6 +64,14 @@ def _source(plugin: Plugin) -> str:
     return f"{plugin.name}:{plugin.traits['place']}" if "place" in plugin.traits else plugin.name
 
 
-def _accuracy(found: dict[str, Any]) -> str:
+def quality(found: dict[str, Any]) -> str:
+    """Return the deciding metric of a sample's card with its interval, as text."""
     samples = found["samples"]
-    return format_accuracy(found["correct"], samples, samples) if samples else "not trained yet"
+    if not samples:
+        return "not trained yet"
+    if found["correct"] is not None:
+        return format_accuracy(found["correct"], samples, samples)
+    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
+    return (
+        f"{metric_title(found['metric'])} {value:.1f} % ({low:.1f} to {high:.1f}), {samples:,} of {samples:,}"
+    )

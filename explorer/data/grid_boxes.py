@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import softplus
 
 STRIDES = (4, 8)  # pixels between places: of the fine grid for small boxes, and of the coarse one
 LARGEST = 16  # pixels: longest side of a box for the fine grid
@@ -74,17 +74,20 @@ def detection_loss(outputs: tuple[Tensor, Tensor], targets: Tensor) -> Tensor:
     which = assigned(centres(side).to(scores.device), targets.float())
     has = which >= 0
     mine = targets.float().gather(1, which.clamp_min(0)[..., None].expand(-1, -1, 5))
-    wanted = torch.zeros_like(scores)
-    wanted[has, mine[has][:, 4].long()] = 1
-    sure = scores.sigmoid()
-    miss = torch.where(wanted > 0, 1 - sure, sure)
-    classes = (miss**EASY * binary_cross_entropy_with_logits(scores, wanted, reduction="none")).sum()
+    wanted = scores[has].gather(1, mine[has][:, 4:].long())
+    # all scores as if they should be low, then those that should be high put right: most should be low
+    classes = _focal(scores) - _focal(wanted) + _focal(-wanted)
     shared, gap = overlap(boxes[has], mine[has][:, :4])
     around = torch.maximum(boxes[has][:, 2:], mine[has][:, 2:4]) - torch.minimum(
         boxes[has][:, :2], mine[has][:, :2]
     )
     apart = 1 - shared + gap / around.prod(-1).clamp_min(1e-6)
     return (classes + apart.sum()) / has.sum().clamp_min(1)
+
+
+def _focal(scores: Tensor) -> Tensor:
+    """Return the focal loss of scores that should be low."""
+    return (scores.sigmoid() ** EASY * softplus(scores)).sum()
 
 
 def boxes_of(outputs: tuple[Tensor, Tensor]) -> Tensor:

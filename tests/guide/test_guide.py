@@ -19,11 +19,10 @@ import pytest
 import torch
 
 from explorer.commands.main import main
-from explorer.commands.models import facts
+from explorer.commands.models import facts, quality
 from explorer.commands.verbs import VERBS
 from explorer.guide import markdown_pages
 from explorer.loaders.model_text import load
-from explorer.measuring.statistics import format_accuracy
 from explorer.registry import ALLOCATORS, CRITERIA, EXPORTERS, SAMPLES
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +88,7 @@ def sample_rows() -> list[list[str]]:
             f["description"],
             f"{f['params']:,}",
             f"{f['macs']:,}",
-            format_accuracy(f["correct"], f["samples"], f["samples"]) if f["samples"] else "not trained yet",
+            quality(f),
         ]
         for f in rows
     ]
@@ -100,7 +99,7 @@ def tables() -> dict[str, str]:
     criteria = CRITERIA.values()
     return {
         "samples": table(
-            ["model", "what it is", "parameters", "MACs", "accuracy on held-out data"], sample_rows()
+            ["model", "what it is", "parameters", "MACs", "quality on held-out data"], sample_rows()
         ),
         "criteria": table(
             ["criterion", "rates", "what it does"],

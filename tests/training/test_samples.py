@@ -1,6 +1,7 @@
 """The sample models: their cards say what their weights do."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import safetensors.torch
@@ -20,6 +21,7 @@ from explorer.values.identity import weights_id
 NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
 MNIST = [name for name in NAMES if SAMPLES[name].traits["data"] == "mnist"]
+DETECTORS = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes-scenes"]
 SHAPES = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes"]
 
 
@@ -33,6 +35,7 @@ def test_the_samples_are_those_documented_and_small_ones_come_first():
         "shapes-densenet",
         "mnist-mlp",
         "mnist-lenet",
+        "shapes-detector",
     ]
     assert DEFAULT_MODEL in NAMES
 
@@ -44,7 +47,11 @@ def test_a_sample_loads_in_eval_mode_and_answers(name):
     assert all(parameter.requires_grad for parameter in subject.model.parameters())
     assert subject.example.shape == (2, *subject.task.shape)
     with torch.inference_mode():
-        assert subject.model(subject.example).shape == (2, len(subject.task.class_names))
+        answer = subject.model(subject.example)
+    if name in DETECTORS:
+        assert [tuple(part.shape) for part in answer] == [(2, 320, 10), (2, 320, 4)]
+    else:
+        assert answer.shape == (2, len(subject.task.class_names))
     assert subject.id == weights_id(load(name).model) != weights_id(untrained(name))
 
 
@@ -56,7 +63,8 @@ def test_the_card_counts_the_model_and_names_its_data(name):
     assert facts["data_fingerprint"] == task.fingerprint
     assert facts["training"]["epochs"] == TrainingSettings.of(SAMPLES[name]).epochs
     held_out = facts["held_out"]
-    assert held_out["accuracy_low"] < held_out["accuracy"] < held_out["accuracy_high"]
+    assert held_out["low"] < held_out["value"] < held_out["high"]
+    assert held_out["metric"] == ("detection_f1" if name in DETECTORS else "accuracy")
 
 
 def test_macs_of_the_perceptron_are_its_weights():
@@ -90,6 +98,19 @@ def test_shapes_accuracy_agrees_with_the_card(name):
     assert 0.9 < subject.card["held_out"]["accuracy"] < 0.98
 
 
+@pytest.mark.parametrize("name", DETECTORS)
+def test_detection_agrees_with_the_card(name):
+    subject = load(name)
+    task = replace(subject.task, metric=("detection_f1", "mean_average_precision"))
+    measured = quality(subject.model, task, task.split("tuning").first(400))
+    assert measured.low - 0.01 < subject.card["tuning"]["value"] < measured.high + 0.01
+    assert subject.card["held_out"]["value"] > 0.9
+    mean = measured.others["mean_average_precision"]
+    assert mean["low"] < subject.card["tuning"]["others"]["mean_average_precision"]["value"] < mean["high"]
+    fresh = quality(untrained(name).eval(), task, task.split("tuning").first(100))
+    assert fresh.value < 0.05
+
+
 def test_untrained_weights_fail_the_accuracy_test():
     task = DATA["digits"]()
     assert quality(untrained("digits-cnn").eval(), task, task.split("held_out")).accuracy < 0.3
@@ -106,7 +127,11 @@ def test_a_sample_exports_with_a_dynamic_batch(name):
     exported = torch.export.export(
         model, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=False
     )
-    assert exported.module()(torch.cat([example, example])).shape == (4, 10)
+    answer = exported.module()(torch.cat([example, example]))
+    if name in DETECTORS:
+        assert [tuple(part.shape) for part in answer] == [(4, 320, 10), (4, 320, 4)]
+    else:
+        assert answer.shape == (4, 10)
 
 
 def damaged(weights, how):

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+import torch
+
 from ...engine.conditions import Conditions
 from ...graph.analysed import Analysed
 from ...measuring.evaluation import batch_of
@@ -17,9 +19,9 @@ from .graph_pieces import Workshop
 from .repaired_models import RepairedModels
 from .scan_log import Gain
 from .values import ScanPlan
-from .whole_model import WholeModel
+from .whole_model import BuiltModels, WholeModel
 
-Runner = Branches | WholeModel | RepairedModels
+Runner = Branches | WholeModel | BuiltModels | RepairedModels
 
 
 class BatchCounter:
@@ -40,6 +42,10 @@ class BatchCounter:
             return RepairedModels(model, device, self._recipe)
         if model.graph.program is None:
             return WholeModel(model, device, self._masks)
+        with torch.inference_mode():
+            output = model.subject.model(model.subject.example)
+        if not isinstance(output, torch.Tensor):
+            return BuiltModels(model, device, self._masks)
         touched = touched_tensors(model.graph, self._plan.granularity)
         return Branches(Workshop(model, device), touched, self._masks, len(self._plan.ratios))
 

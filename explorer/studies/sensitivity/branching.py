@@ -3,6 +3,7 @@ again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx
@@ -22,7 +23,7 @@ KEPT_BYTES = (
     2**30
 )  # pruned tensors that may be kept between batches; beyond it they are built again for each batch
 
-Found = list[tuple[float, Tensor | None]]  # (ratio, its logits)
+Found = list[tuple[float, Any]]  # (ratio, its logits, or whatever the model outputs)
 
 
 class Branches:

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -74,3 +76,30 @@ def test_two_metrics_of_a_model_are_two_scans(kept, tmp_path):
     other = with_metrics(load("digits-mlp"), ["balanced_accuracy"])
     outcome(scan(Analysed(other, MODEL.graph), replace(EXACT, ratios=(0.5,)), folder=tmp_path))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+class Two(nn.Module):
+    """Two numbers and scores, of which the task picks the second."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.c = nn.Linear(64, 8), nn.Linear(8, 10), nn.Linear(8, 2)
+
+    def forward(self, x):
+        features = self.a(x.flatten(1)).relu()
+        return self.c(features), self.b(features)
+
+
+def test_a_model_with_several_outputs_is_scanned_as_it_is_pruned(tmp_path):
+    digits = load("digits-mlp")
+    task = replace(digits.task, metric="macro_f1", answer=lambda outputs: outputs[1])
+    two = Two().eval()
+    subject = replace(digits, id="two", name="two", model=two, task=task)
+    model = Analysed(subject, graph_of(subject))
+    points = outcome(scan(model, EXACT, Conditions(samples=200), folder=tmp_path)).points
+    assert {point.part for point in points} == {"a"} and len(points) == 2
+    for point in points:
+        report = prune(model, Recipe(channels={"a": point.ratio}), Conditions(samples=200, latency=False))
+        assert point.value == pytest.approx(report.pruned.value)
+        assert point.value != pytest.approx(report.baseline.value)
