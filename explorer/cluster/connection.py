@@ -32,7 +32,7 @@ Result = dict[str, Any]
 
 
 @dataclass(eq=False)
-class Answer:
+class WorkAnswer:
     """The result of one piece of work, as soon as there is one.
 
     Args:
@@ -181,19 +181,19 @@ class Cluster:
 
     # ------------------------------------------------------------------ work
 
-    def ask(self, item: WorkItem, *, workers: Sequence[str] | None = None) -> Answer:
+    def ask(self, item: WorkItem, *, workers: Sequence[str] | None = None) -> WorkAnswer:
         """Ask for a piece of work; if it is known, nobody has to work.
 
         Args:
             workers: addresses of those that may do it; None = all.
         """
         known = self._results.get(item) if item.keeps else None
-        answer = Answer(item, known, workers=None if workers is None else tuple(workers))
+        answer = WorkAnswer(item, known, workers=None if workers is None else tuple(workers))
         if answer.known is None:
             self._submit(answer)
         return answer
 
-    def _submit(self, answer: Answer) -> None:
+    def _submit(self, answer: WorkAnswer) -> None:
         answer.tries += 1
         self._asked += 1
         offered = {name for info in self._infos().values() for name in info.get("resources", {})}
@@ -222,7 +222,7 @@ class Cluster:
     def _wake(self, _: Any) -> None:
         self._finished.put(None)
 
-    def result(self, answer: Answer) -> Returning[Any]:
+    def result(self, answer: WorkAnswer) -> Returning[Any]:
         """Wait for one answer, with a step at each look, and return its result.
 
         Raises:
@@ -234,7 +234,7 @@ class Cluster:
         assert answer.known is not None
         return answer.known["result"]
 
-    def results(self, answers: Sequence[Answer]) -> Work[Answer]:
+    def results(self, answers: Sequence[WorkAnswer]) -> Work[WorkAnswer]:
         """Yield answers in the order in which they come."""
         left = list(answers)
         while left:
@@ -252,7 +252,7 @@ class Cluster:
         except queue.Empty:
             return
 
-    def is_there(self, answer: Answer) -> bool:
+    def is_there(self, answer: WorkAnswer) -> bool:
         """Whether the result is there. Work that was lost with its worker or scheduler is asked for again.
 
         Raises:
@@ -284,7 +284,7 @@ class Cluster:
         self._ask_again(answer)
         return False
 
-    def _ask_again(self, answer: Answer) -> None:
+    def _ask_again(self, answer: WorkAnswer) -> None:
         if self._is_connected():
             known = self._results.get(answer.item) if answer.item.keeps else None
             if known is None:
@@ -320,7 +320,7 @@ class Cluster:
                     return False
         return self._client.status == "running"
 
-    def let_go(self, answers: Sequence[Answer]) -> None:
+    def let_go(self, answers: Sequence[WorkAnswer]) -> None:
         """Stop work that nobody waits for; workers notice between two steps."""
         for answer in answers:
             if answer.future is not None:

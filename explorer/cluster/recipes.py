@@ -15,7 +15,7 @@ from ..values.choice import Choice
 from ..values.progress import PAUSE, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Report
-from .connection import Answer, Cluster
+from .connection import WorkAnswer, Cluster
 from .kinds import asked_json
 from .packing import tensors_of
 from .subject_source import SubjectSource
@@ -38,7 +38,7 @@ def curves(
     done: dict[str, dict[float, Report]] = {family.name: {} for family in families}
     turns = in_turns(families)
     wanted: dict[str, list[tuple[Family, float]]] = {}
-    answers: dict[str, Answer] = {}
+    answers: dict[str, WorkAnswer] = {}
     try:
         for family, step in turns:
             item = _item(source, family.recipes[family.steps.index(step)], how)
@@ -62,7 +62,7 @@ def _count(done: Mapping[str, Mapping[float, Report]]) -> int:
     return sum(map(len, done.values()))
 
 
-def report_of(answer: Answer) -> Report:
+def report_of(answer: WorkAnswer) -> Report:
     """Return the report of an answer."""
     assert answer.known is not None
     return Report.from_json(answer.known["result"])
@@ -108,7 +108,7 @@ def rate(
     check_comparable(model)
     names = [CRITERIA[name].name for name in criteria or CRITERIA]
     asked = {"conditions": {"device": device}}
-    answers: dict[str, Answer] = {}
+    answers: dict[str, WorkAnswer] = {}
     try:
         for name in names:
             own = recipe if name == recipe.criterion.name else replace(recipe, criterion=Choice(name))

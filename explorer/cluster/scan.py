@@ -16,7 +16,7 @@ from ..studies.sensitivity.scan_log import Count
 from ..studies.sensitivity.scan_run import log_of
 from ..studies.sensitivity.values import Scan, ScanPlan
 from ..values.progress import Step, Work, reached
-from .connection import Answer, Cluster, differing
+from .connection import WorkAnswer, Cluster, differing
 from .kinds import OF_SCANS, asked_json, plan_json
 from .packing import gain_of
 from .subject_source import SubjectSource
@@ -69,7 +69,7 @@ class _ClusterScan:
         assert model.subject.task is not None
         judge = judge_for(model.subject.task)
         self._metrics = judge.metrics if judge else ()
-        self._answers: list[Answer] = []
+        self._answers: list[WorkAnswer] = []
         self._machines: list[dict[str, Any]] = []
 
     def steps(self) -> Work[Scan]:
@@ -86,7 +86,7 @@ class _ClusterScan:
         if kinds:
             run.noted(OTHERS.format(kinds=kinds))
 
-    def _asking(self, kind: Kind, more: dict[str, Any]) -> Answer:
+    def _asking(self, kind: Kind, more: dict[str, Any]) -> WorkAnswer:
         answer = self._cluster.ask(WorkItem(kind, self._source, {**self._asked, **more}))
         self._answers.append(answer)
         return answer
@@ -98,7 +98,7 @@ class _ClusterScan:
         if run.by_rows:
             yield from self._cluster.result(dense)
         pieces = divided(stage, PIECES_A_WORKER * self._cluster.workers)
-        begun: deque[tuple[ScanBatch, Answer]] = deque()
+        begun: deque[tuple[ScanBatch, WorkAnswer]] = deque()
         while pieces or begun:
             while pieces and len(begun) < AHEAD * self._cluster.workers:
                 begun.append((pieces[0], self._asking_for(pieces.popleft())))
@@ -108,11 +108,11 @@ class _ClusterScan:
         yield from self._cluster.result(dense)
         self._take_dense(dense, looks[-1])
 
-    def _asking_for(self, batch: ScanBatch) -> Answer:
+    def _asking_for(self, batch: ScanBatch) -> WorkAnswer:
         span = {"start": batch.start, "stop": batch.stop, "looks": list(self._run.looks)}
         return self._asking("scan batch", {**span, "ratios": self._run.changing(batch)})
 
-    def _taken(self, batch: ScanBatch, answer: Answer, dense: Answer) -> Step[Scan]:
+    def _taken(self, batch: ScanBatch, answer: WorkAnswer, dense: WorkAnswer) -> Step[Scan]:
         assert answer.known is not None
         self._take_dense(dense, batch.goal)
         self._machines.append(answer.known["environment"])
@@ -120,7 +120,7 @@ class _ClusterScan:
         gains = [gain_of(gain, self._metrics) for gain in result["gains"]]
         return self._run.take(batch, gains, gain_of(result["dense"], self._metrics))
 
-    def _take_dense(self, dense: Answer, goal: int) -> None:
+    def _take_dense(self, dense: WorkAnswer, goal: int) -> None:
         """Take the dense model's results up to a look, if they are there."""
         if not self._cluster.is_there(dense):
             return
