@@ -15,7 +15,7 @@ from ..values.choice import Choice
 from ..values.progress import PAUSE, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Report
-from .connection import WorkAnswer, Cluster
+from .connection import Cluster, WorkAnswer
 from .kinds import asked_json
 from .packing import tensors_of
 from .subject_source import SubjectSource

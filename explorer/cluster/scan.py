@@ -16,7 +16,7 @@ from ..studies.sensitivity.scan_log import Count
 from ..studies.sensitivity.scan_run import log_of
 from ..studies.sensitivity.values import Scan, ScanPlan
 from ..values.progress import Step, Work, reached
-from .connection import WorkAnswer, Cluster, differing
+from .connection import Cluster, WorkAnswer, differing
 from .kinds import OF_SCANS, asked_json, plan_json
 from .packing import gain_of
 from .subject_source import SubjectSource

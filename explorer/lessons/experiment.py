@@ -30,7 +30,7 @@ from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
 from .evidence import ArmPoint, Evidence, Timed
-from .recipes import recipe_for
+from .recipes import recipe_steps
 from .values import DENSE, Arm, Experiment
 
 ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
@@ -64,7 +64,7 @@ def run(
             )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
-        recipe = recipe_for(opened, experiment, arm, x)
+        recipe = yield from recipe_steps(opened, experiment, arm, x, device)
         built, point = yield from _measured(opened, arm, x, recipe, samples, device)
         evidence = replace(evidence, points={**evidence.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":

@@ -8,7 +8,7 @@ from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.recipe import Recipe
 from .toml_table import LessonError, Table
-from .values import BY_HAND, DENSE, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
+from .values import BY_HAND, DENSE, EQUAL_IN, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
 
 RATIO = (0.0, 0.99)
 
@@ -58,7 +58,10 @@ def _arm(table: Table) -> Arm:
         _model(table, table.text("model", "")),
         table.choice("by_hand", BY_HAND, "no"),
         _training(table),
+        table.choice("equal_in", EQUAL_IN, "params"),
     )
+    if arm.granularity == "block" and arm.parts != "all":
+        raise LessonError(f"{table.where}: an arm of blocks takes all of them; leave 'parts' out.")
     if arm.allocator not in ALLOCATORS or arm.recipe.criterion.name not in CRITERIA:
         raise LessonError(
             f"{table.where}: no allocator {arm.allocator!r} or no criterion {arm.recipe.criterion.name!r} "
@@ -90,7 +93,7 @@ def _parts(table: Table) -> str:
 
 def _settings(table: Table) -> Recipe:
     given = table.rest("recipe")
-    if {"channels", "weights", "keep", "remove"} & set(given):
+    if {"channels", "weights", "keep", "remove", "blocks"} & set(given):
         raise LessonError(
             f"{table.where}: the ratios of a recipe come from the points; give settings such as 'criterion' "
             "only."

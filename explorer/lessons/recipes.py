@@ -1,16 +1,23 @@
 """Turns an arm and x into a recipe on a model: which parts, and which ratios give what x asks for."""
 
+from dataclasses import replace
+
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
+from ..planning.known_latencies import timed_widths, widths_of
+from ..planning.latency_plan import timed
 from ..planning.recipe_costs import CostModel
+from ..pruning.block_scores import lowest_blocks
 from ..values.choice import Choice
+from ..values.progress import Returning, as_work, outcome
 from ..values.recipe import Recipe
 from .toml_table import LessonError
 from .values import Arm, Experiment
 
+CLOCKED = 7  # halvings if each is timed
 HALVINGS = 14  # of the interval that contains the target: to 1/16,000
 LARGEST = 0.9999
 
@@ -20,6 +27,7 @@ def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> R
 
     Raises:
         ExplorerError: the model has no such parts.
+        UnmeasuredError: it depends on a latency that is not measured yet; see `recipe_steps`.
     """
     start = arm.recipe
     if arm.base:
@@ -27,15 +35,42 @@ def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> R
     if arm.equal_to:
         other = experiment.arm(arm.equal_to)
         costs = CostModel.of(model.subject, model.profile)
-        wanted = costs.cost(recipe_for(model, experiment, other, x), "params")
-        return _search(model, arm, start, "params", wanted)
+        like = recipe_for(model, experiment, other, x)
+        if arm.equal_in == "latency":
+            return _as_fast(model, arm, start, like)
+        return _search(model, arm, start, arm.equal_in, costs.cost(like, arm.equal_in))  # type: ignore[arg-type]
     if arm.match == "units":
         return _spread(model, arm, start, x)
     costs = CostModel.of(model.subject, model.profile)
     return _search(model, arm, start, arm.match, (1 - x) * costs.cost(Recipe(), arm.match))  # type: ignore[arg-type]
 
 
+def recipe_steps(
+    model: Analysed, experiment: Experiment, arm: Arm, x: float, device: str = "cpu"
+) -> Returning[Recipe]:
+    """Return the recipe of this arm at x after measuring all times that it depends on."""
+    return (yield from timed(model, lambda: recipe_for(model, experiment, arm, x), device))
+
+
+def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe) -> Recipe:
+    """Return the recipe that removes least of those that were timed to be as fast as another one."""
+    known = timed_widths(model.subject)
+
+    def share(recipe: Recipe) -> float:
+        return known.share(widths_of(model.profile, recipe))
+
+    wanted, low, high = share(like), 0.0, LARGEST
+    for _ in range(CLOCKED):
+        middle = round((low + high) / 2, 4)
+        low, high = (middle, high) if share(_spread(model, arm, start, middle)) > wanted else (low, middle)
+    return _spread(model, arm, start, high)
+
+
 def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
+    if arm.granularity == "block":
+        count = round(target * len(model.profile.free_blocks))
+        lowest = lowest_blocks(model, count, Choice("block_influence"))
+        return replace(start, blocks=outcome(as_work(lowest)))
     if arm.parts != "all":
         chosen = {part_of(model.graph, arm.granularity, role): target for role in arm.parts.split("+")}
         return start.with_ratios(arm.granularity, {**start.ratios(arm.granularity), **chosen})
@@ -83,6 +118,8 @@ def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
     compared with itself), or None.
     """
     try:
+        if any(arm.granularity == "block" for arm in experiment.arms) and not graph.profile.free_blocks:
+            return "This model has no residual block that can be removed."
         cut = [arm for arm in experiment.arms if arm.parts != "all"]
         roles = dict.fromkeys((arm.granularity, role) for arm in cut for role in arm.parts.split("+"))
         parts = [(granularity, part_of(graph, granularity, role)) for granularity, role in roles]

@@ -15,9 +15,10 @@ VERDICTS: dict[VerdictName, str] = {
     "fails": "Does not hold here",
     "open": "Not resolved here",
 }
-GRANULARITIES = ("weight", "channel")
+GRANULARITIES = ("weight", "channel", "block")
 ROLES = ("first", "second", "third", "last", "largest", "thinnest")
 MATCHES = ("units", "params", "macs")
+EQUAL_IN = ("params", "macs", "latency")
 BY_HAND = ("no", "producers", "everywhere")
 COSTS = ("params", "nonzero_params", "macs", "dense", "csr", "bitmask", "deflate")
 QUANTITIES = ("accuracy", "told_apart", "agreement", "joint", "speed", *COSTS)
@@ -48,11 +49,13 @@ class Arm:
 
     Args:
         name: short, for the file; label: for the reader.
-        granularity: "weight" or "channel".
+        granularity: "weight", "channel" or "block"; blocks with the lowest `block_influence` are removed
+            first.
         allocator: spreads x over the parts.
         parts: "all", or roles joined by "+": "first", "second", "third", "last", "largest", "thinnest".
         match: what x is a fraction of: "units" of these parts, or the model's "params" or "macs".
-        equal_to: the arm whose number of parameters this one matches at each x, "" = none.
+        equal_to: the arm whose cost this one matches at each x, "" = none; equal_in: which cost, "params",
+            "macs" or measured "latency".
         points: its own values of x; () = those of the experiment.
         recipe: settings such as criterion, pattern, after and seed; its ratios are replaced.
         base: fraction of every group's channels that is removed first, before x (both kinds combined).
@@ -77,6 +80,7 @@ class Arm:
     model: str = ""
     by_hand: str = "no"
     training: Mapping[str, Any] = field(default_factory=dict)
+    equal_in: str = "params"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ def channel_outcomes(profile: ModelProfile, recipe: Recipe) -> tuple[PartOutcome
     are removed.
     """
     scores = {name: torch.zeros(group.units) for name, group in profile.free_groups.items()}
-    return cut(Saliencies(scores, {}), profile, replace(recipe, weights={})).outcomes
+    channels = replace(recipe, weights={}, blocks=())
+    return cut(Saliencies(scores, {}), profile, channels).outcomes
 
 
 def units_left(profile: ModelProfile, recipe: Recipe) -> dict[str, int]:

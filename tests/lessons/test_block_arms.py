@@ -1,0 +1,61 @@
+"""Arms of blocks in a lesson, and arms that match another one by parameters or by the clock."""
+
+import pytest
+from residual_digits import residual_digits
+
+from explorer.lessons import recipes
+from explorer.lessons.lesson_files import lesson
+from explorer.lessons.recipes import fits, recipe_for
+from explorer.planning.recipe_costs import CostModel
+from explorer.values.recipe import Recipe
+
+EXPERIMENT = lesson("depth_or_width").experiment
+
+
+@pytest.fixture(scope="module")
+def model():
+    return residual_digits()
+
+
+class Clock:
+    """A clock that goes by what is left: each block that is gone saves a tenth, each channel a thousandth."""
+
+    def share(self, widths):
+        gone = sum(name.startswith("block: ") for name, _ in widths)
+        left = {name: units for name, units in widths if not name.startswith("block: ")}
+        return 1 - 0.1 * gone - 0.001 * sum(UNITS[name] - units for name, units in left.items())
+
+
+UNITS: dict[str, int] = {}
+
+
+def test_blocks_go_by_influence_and_channels_follow_by_parameters(model):
+    costs = CostModel.of(model.subject, model.profile)
+    for x, count in ((0.25, 1), (0.5, 2)):
+        blocks, channels = (
+            recipe_for(model, EXPERIMENT, EXPERIMENT.arm(n), x) for n in ("blocks", "channels")
+        )
+        assert len(blocks.blocks) == count and "blocks.2" in blocks.blocks and not blocks.channels
+        assert channels.channels and not channels.blocks
+        assert blocks.after == channels.after == "least_squares"
+        left = [
+            costs.cost(recipe, "params") / costs.cost(Recipe(), "params") for recipe in (blocks, channels)
+        ]
+        assert left[1] == pytest.approx(left[0], abs=0.03)
+
+
+def test_channels_are_cut_until_they_are_as_fast(model, monkeypatch):
+    UNITS.update({name: group.units for name, group in model.profile.free_groups.items()})
+    monkeypatch.setattr(recipes, "timed_widths", lambda subject: Clock())
+    fast = recipe_for(model, EXPERIMENT, EXPERIMENT.arm("as_fast"), 0.25)
+    assert Clock().share(recipes.widths_of(model.profile, fast)) <= 0.9
+    less = Recipe(channels={name: ratio * 0.8 for name, ratio in fast.channels.items()})
+    assert Clock().share(recipes.widths_of(model.profile, less)) > 0.9  # no more is cut than that takes
+
+
+def test_a_model_without_blocks_does_not_fit(model):
+    from explorer.graph.analysed import analyse
+    from explorer.loaders.model_text import load
+
+    assert fits(model.graph, EXPERIMENT) is None
+    assert "no residual block" in (fits(analyse(load("digits-mlp")).graph, EXPERIMENT) or "")
