@@ -183,7 +183,8 @@ def dense_part(
     tallies: list[Tally] = []
     for low, high in pairwise(bounds):
         end = min(high, low + -(-(min(stop, high) - low) // batch) * batch)
-        part = Split(split.inputs_at(low, end), split.targets_at(low, end))
+        units = None if split.units is None else split.units[low:end]
+        part = Split(split.inputs_at(low, end), split.targets_at(low, end), units)
         dense = dense_candidate(model, conditions.device).model
         *_, found = evaluate(dense, part, task.normalisation, [end - low], how)
         tallies.append(found)

@@ -12,7 +12,7 @@ from ..measuring.tally import Tally
 from ..studies.sensitivity.scan_log import Count, Gain
 from ..values.metric import Metric
 
-NAMES = ("correct", "predictions", "losses")
+NAMES = ("correct", "predictions", "losses", "units")
 
 
 def packed_tensors(tensors: Mapping[str, Tensor]) -> str:
@@ -36,8 +36,8 @@ def tally_of(text: str, metrics: Sequence[Metric]) -> Tally:
     """Return the tally of such a text."""
     tensors = tensors_of(text)
     rows = {name.removeprefix("rows/"): row for name, row in tensors.items() if name not in NAMES}
-    correct, predictions, losses = (tensors[name] for name in NAMES)
-    return Tally(correct, predictions, losses, rows, tuple(metrics))
+    correct, predictions, losses, units = (tensors[name] for name in NAMES)
+    return Tally(correct, predictions, losses, rows, tuple(metrics), units)
 
 
 def packed_gain(gain: Gain) -> dict[str, Any]:

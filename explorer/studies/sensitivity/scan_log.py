@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,8 @@ class Gain:
         """
         losses = float(tally.losses.double().sum()), float(base.losses.double().sum())
         if not tally.is_accuracy:
-            return cls(Count(*point, len(tally), 0, 0, 0, *losses), (base, tally))
+            rows = base, replace(tally, units=base.units)
+            return cls(Count(*point, len(tally), 0, 0, 0, *losses), rows)
         right = int(tally.correct.sum())
         worse = int((base.correct & ~tally.correct).sum())
         better = int((~base.correct & tally.correct).sum())
