@@ -118,26 +118,26 @@ def _classes(cells: list[str], reader: Reader) -> tuple[str, ...] | None:
     Raises:
         LoadError: there are texts, but the model does not answer with classes.
     """
-    found = set(cells)
-    if all(_is_whole(cell) for cell in found):
+    labels = set(cells)
+    if all(_is_whole(cell) for cell in labels):
         if (
             reader.any_answer
             or reader.classes is None
-            or max(map(int, found)) >= min(reader.classes, MAX_CLASSES)
+            or max(map(int, labels)) >= min(reader.classes, MAX_CLASSES)
         ):
             return None
         return tuple(map(str, range(reader.classes)))
-    if all(_is_real(cell) for cell in found):
+    if all(_is_real(cell) for cell in labels):
         return None
     named = reader.preset.class_names
-    if found <= set(named):
+    if labels <= set(named):
         return named
-    if reader.classes != len(found):
+    if reader.classes != len(labels):
         raise LoadError(
-            f"The target column holds {len(found):,} texts, but the model tells "
+            f"The target column holds {len(labels):,} texts, but the model tells "
             f"{reader.classes or 'no'} classes apart."
         )
-    return tuple(sorted(found))
+    return tuple(sorted(labels))
 
 
 def _is_whole(cell: str) -> bool:

@@ -24,7 +24,7 @@ def classes_of(make: Callable[[], nn.Module], checkpoint: str | None) -> int | N
     if checkpoint is None:
         return None
     path = Path(checkpoint)
-    found = open_weights(path, path.name)
+    files = open_weights(path, path.name)
     with BUILDING:
         try:
             with torch.device("meta"), bounded_build():
@@ -33,7 +33,7 @@ def classes_of(make: Callable[[], nn.Module], checkpoint: str | None) -> int | N
             raise too_large(path.name, large) from large
         except Exception:  # foreign code on a device that it was not written for
             return None
-    sizes = {_head(fit(weights.forms, shadow, path.name).forms, shadow) for weights in found}
+    sizes = {_head(fit(weights.forms, shadow, path.name).forms, shadow) for weights in files}
     return next((size for size in sizes if size is not None), None)
 
 

@@ -157,12 +157,12 @@ def fitting(model: nn.Module, said: Declared) -> Inputs:
     for parts in _ways(said):
         for batch in (2, 1):
             try:
-                found = _drawn(model, Inputs(parts, (), said.by_name), said, batch)
+                drawn = _drawn(model, Inputs(parts, (), said.by_name), said, batch)
             except (Exception, SystemExit) as error:  # the border of the user's code
                 first = first or error
                 continue
-            if found is not None:
-                return found
+            if drawn is not None:
+                return drawn
     assert first is not None
     raise first
 

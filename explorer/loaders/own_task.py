@@ -33,15 +33,15 @@ def own_task(spec: str) -> Task:
     if match is None:
         raise LoadError(f"A task of your own is named path/file.py:make, got {spec[:200]!r}.")
     path, name = Path(match["path"]).expanduser(), match["name"]
-    made = getattr(imported(path), name, None)
-    if made is None:
+    task = getattr(imported(path), name, None)
+    if task is None:
         raise LoadError(f"{path.name} has no {name!r}; name the function that returns your explorer.Task.")
-    if callable(made) and not isinstance(made, Task):
-        made = run_foreign(made, path)
+    if callable(task) and not isinstance(task, Task):
+        task = run_foreign(task, path)
     code = hashlib.sha256(path.read_bytes() + spec.encode()).hexdigest()[:16]
-    if not isinstance(made, Task):
-        made = run_foreign(lambda: Task(f"{path.name}:{name}", data=made), path)
-    return made if made.fingerprint else replace(made, fingerprint=code)
+    if not isinstance(task, Task):
+        task = run_foreign(lambda: Task(f"{path.name}:{name}", data=task), path)
+    return task if task.fingerprint else replace(task, fingerprint=code)
 
 
 def with_metrics(subject: Subject, names: Sequence[str | Metric]) -> Subject:
@@ -82,7 +82,7 @@ def with_task(subject: Subject, task: Task) -> Subject:
             f"reads {wanted}."
         )
     outputs = _run(subject, ready, task)
-    found = replace(
+    fitted = replace(
         task,
         shape=wanted,
         class_names=task.class_names or _class_names(task, outputs, subject),
@@ -91,7 +91,7 @@ def with_task(subject: Subject, task: Task) -> Subject:
         normalisation=rule,
     )
     about = {key: value for key, value in subject.card.items() if key == "description"}
-    return replace(subject, task=found, card=about)
+    return replace(subject, task=fitted, card=about)
 
 
 def _split(task: Task, name: str, pack: Callable[[Any], Tensor]) -> Split | None:

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .pickled_data import Meaning, Name, PickledCall, read_pickle
+from .pickled_calls import Meaning, Name, PickledCall
+from .pickled_data import read_pickle
 
 MAX_PICKLE_BYTES = 2**30
 MAGIC = 0x1950A86A20F9469CFC6C

@@ -37,13 +37,13 @@ def timm_model(name: str, *, checkpoint: str | None = None) -> Subject:
     classes = classes_of(lambda: timm.create_model(name, pretrained=False), checkpoint)
     options = {} if classes is None else {"num_classes": classes}
     model = built(lambda: timm.create_model(name, pretrained=False, **options), name)
-    found = load_weights(model, checkpoint) if checkpoint else ""
+    remark = load_weights(model, checkpoint) if checkpoint else ""
     config = timm.data.resolve_model_data_config(model)
     return subject_of(
         model,
         f"timm:{name}",
         InputForm(tuple(config["input_size"]), _preset(timm, model, config)),
-        f"{name} of timm, {weights_of(checkpoint, found)}{class_sentence(classes)}.",
+        f"{name} of timm, {weights_of(checkpoint, remark)}{class_sentence(classes)}.",
     )
 
 

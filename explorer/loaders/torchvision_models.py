@@ -40,13 +40,13 @@ def torchvision_model(name: str, *, checkpoint: str | None = None) -> Subject:
     classes = classes_of(lambda: models.get_model(name, weights=None, **options), checkpoint)
     options |= {} if classes is None else {"num_classes": classes}
     model = built(lambda: models.get_model(name, weights=None, **options), name)
-    found = load_weights(model, checkpoint) if checkpoint else ""
+    remark = load_weights(model, checkpoint) if checkpoint else ""
     if checkpoint:
         _drop_heads(model, WITH_HEADS.get(name, ()))
     shape, preset = _reads(models, name)
     if classes is not None:
         preset = replace(preset, class_names=())
-    about = f"{name} of torchvision, {weights_of(checkpoint, found)}{class_sentence(classes)}."
+    about = f"{name} of torchvision, {weights_of(checkpoint, remark)}{class_sentence(classes)}."
     return subject_of(model, f"torchvision:{name}", InputForm(shape, preset), about)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..errors import LoadError
 from .file_kinds import foreign_kind
-from .pickled_data import CodeFoundError
+from .pickled_calls import CodeFoundError
 from .pt_archives import Content, Odd, StoredTensor, open_pt
 from .wrappings import Tensors, flattened, likely, named, plain_names, state_dicts, weights_in
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import LoadError, UnknownNameError
-from .pickled_data import PickledCall
+from .pickled_calls import PickledCall
 from .pt_archives import Odd, StoredTensor, array_of
 
 KNOWN = (

@@ -26,7 +26,8 @@ from torch.nn.utils import parametrizations, prune
 from explorer.commands.main import main
 from explorer.errors import ExplorerError, LoadError, UnknownNameError
 from explorer.loaders.model_text import count_classes, load
-from explorer.loaders.pickled_data import CodeFoundError, PickledCall, read_pickle
+from explorer.loaders.pickled_calls import CodeFoundError, PickledCall
+from explorer.loaders.pickled_data import read_pickle
 from explorer.loaders.pt_weights import convert, read_pt
 from explorer.loaders.weights import load_weights
 from explorer.machine import optional_packages

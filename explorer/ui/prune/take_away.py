@@ -143,11 +143,11 @@ def _draw_running(state: JobState) -> None:
         )
 
 
-def _offer(made: WrittenFile) -> None:
-    plugin, stem = EXPORTERS[made.format], session.subject().name.split(":")[-1].split("/")[-1]
+def _offer(written: WrittenFile) -> None:
+    plugin, stem = EXPORTERS[written.format], session.subject().name.split(":")[-1].split("/")[-1]
     st.download_button(
-        f"Download ({short(len(made.content))}B)",
-        made.content,
+        f"Download ({short(len(written.content))}B)",
+        written.content,
         f"{stem}-pruned{plugin.traits['extension']}",
         plugin.traits["media_type"],
         key="download",
@@ -155,5 +155,5 @@ def _offer(made: WrittenFile) -> None:
         icon=":material/download:",
         type="primary",
     )
-    for remark in made.remarks:
+    for remark in written.remarks:
         st.caption(layout.plain(remark))

@@ -112,12 +112,16 @@ class ConsoleData:
         """Return bank -> part -> (ratio, drop) pairs of a scan, rounded to what a colour can show, and the
         banks' notes on it.
         """
-        found = {
+        sensitivity = {
             bank.name: {strip.id: _rounded(strip.sensitivity) for strip in bank.strips if strip.sensitivity}
             for bank in self.banks
         }
         notes = {bank.name: bank.note for bank in self.banks}
-        return {"sensitivity": found, "notes": notes, "quality": dict(self.quality) if self.quality else None}
+        return {
+            "sensitivity": sensitivity,
+            "notes": notes,
+            "quality": dict(self.quality) if self.quality else None,
+        }
 
     def state(self) -> dict[str, Any]:
         """Return the position of every fader and what the last cut did, without default values."""
