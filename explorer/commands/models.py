@@ -6,9 +6,10 @@ from typing import Any
 from ..loaders.sample import card
 from ..loaders.sample_files import untrained
 from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_accuracy
+from ..measuring.statistics import format_accuracy, format_measured
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..training.samples import count_macs
+from ..values.report import Measurement
 from .printing.output import print_json, show, table
 
 
@@ -71,7 +72,5 @@ def quality(found: dict[str, Any]) -> str:
         return "not trained yet"
     if found["correct"] is not None:
         return format_accuracy(found["correct"], samples, samples)
-    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
-    return (
-        f"{metric_title(found['metric'])} {value:.1f} % ({low:.1f} to {high:.1f}), {samples:,} of {samples:,}"
-    )
+    numbers = {key: found[key] for key in ("value", "low", "high", "unit", "samples")}
+    return f"{metric_title(found['metric'])} {format_measured(Measurement(**numbers), samples)}"

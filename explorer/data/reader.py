@@ -6,6 +6,7 @@ from typing import Literal
 
 from ..errors import LoadError
 from ..values.subject import Normalisation, Preset
+from ..values.text import TextForm
 
 Kinds = Literal["classes", "one number", "anything"]
 IMAGENET = Preset(Normalisation(1 / 255, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), resize=256)
@@ -23,6 +24,7 @@ class Reader:
         whole: it reads whole numbers, such as words of a vocabulary.
         numbers: how many of them there are, from 0; None: not known.
         answer: what the model gives for a sample: a row of class scores, one number, or anything else.
+        text: how text becomes its input; None: it has no vocabulary.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
@@ -31,6 +33,7 @@ class Reader:
     whole: bool = False
     numbers: int | None = None
     answer: Kinds = "classes"
+    text: TextForm | None = None
 
     @property
     def any_answer(self) -> bool:

@@ -1,5 +1,5 @@
-"""Image classifiers of transformers, from a folder or the hub: only safetensors weights are read, and none of
-the hub's code is run.
+"""Models of transformers, from a folder or the hub: classifiers of pictures, and models that read text. Only
+safetensors weights are read, and none of the hub's code is run.
 """
 
 import math
@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
 from .foreign_model import InputForm, check_size, subject_of, weights_of
 from .heads import classes_of
+from .hf_kinds import TAKEN, ModelKind, kind_of
+from .hf_text import form_for, text_form, way_for, window_of
 from .pt_weights import convert
 from .weight_files import weights_file
 
+WINDOWED = re.compile(r"^(?P<name>.+)@(?P<tokens>\d{1,6})\Z")
 HUB_ID = re.compile(r"^[\w.-]+(/[\w.-]+)?\Z")
 METHODS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers, which the files use
 NUMBERED = re.compile(r"^LABEL_\d+\Z")  # what transformers calls classes without names
@@ -41,15 +45,17 @@ def logits(forward: Forward, pixel_values: Tensor) -> Tensor:
 
 @LOADERS.register("hf", rank=4, local_only=True)
 def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
-    """An image classifier of transformers: hf:FOLDER without network, or hf:OWNER/NAME from the hub.
+    """A model of transformers for pictures or text: hf:FOLDER without network, or hf:OWNER/NAME from the hub.
 
     Args:
-        name: a folder with config.json and model.safetensors, or an id.
+        name: a folder with config.json and model.safetensors, or an id; @64 at its end asks for windows of 64
+            tokens.
         checkpoint: other weights (.safetensors) for the same architecture.
     Raises:
-        LoadError: the package or the model is missing, not an image classifier, needs code of its own, or is
-            too large.
+        LoadError: the package or the model is missing, of another kind, needs code of its own, or is too
+            large.
     """
+    name, tokens = _window(name)
     source, is_local = _source(name)
     transformers = uses_torchvision("transformers")
     transformers.utils.logging.disable_progress_bar()
@@ -57,30 +63,41 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     try:
         _check_numbers(transformers.PretrainedConfig.get_config_dict(source, **how)[0], "config.json")
         config = transformers.AutoConfig.from_pretrained(source, **how)
-        model = _model(transformers, config, source, checkpoint, how)
-        shape, preset = _reads(config, _rules(transformers, source, how))
+        kind = kind_of(transformers, config)
+        length, positions = window_of(config, tokens, name) if kind.reads == "text" else (0, None)
+        model = _model(transformers, kind, config, source, checkpoint, how)
+        form = _form(kind, model, length) if length else _pictures(transformers, config, source, how)
     except LoadError:
         raise
     except Exception as error:  # the border of foreign files: transformers fails on them in many ways
         told = " ".join(str(error).split())[:200]
-        way = (
-            "it takes an image classifier with config.json and model.safetensors that needs no code of its "
-            "own."
-        )
+        way = f"it takes {TAKEN} with config.json and model.safetensors that needs no code of its own."
         raise LoadError(
             f"transformers cannot load {name[:80]!r} ({type(error).__name__}: {told}); {way}"
         ) from error
     about = (
         f"{type(model).__name__} of transformers, "
-        f"{weights_of(checkpoint) if checkpoint else 'its own weights'}, "
-        f"which tell {config.num_labels:,} classes apart."
+        f"{weights_of(checkpoint) if checkpoint else 'its own weights'}"
+        f"{f', which tell {config.num_labels:,} classes apart' if kind.classes else ''}."
     )
-    return subject_of(
-        led(model, logits),
-        f"hf:{Path(source).resolve().name if is_local else name}",
-        InputForm(shape, preset),
-        about,
-    )
+    shown = f"hf:{Path(source).resolve().name if is_local else name}"
+    if kind.reads == "pictures":
+        return subject_of(led(model, logits), shown, form, about)
+    text, note = text_form(transformers, source, kind.answers, positions)
+    return replace(subject_of(led(model, way_for(kind.answers)), shown, form, about + note), text=text)
+
+
+def _window(name: str) -> tuple[str, int | None]:
+    """Split a name into that of the model and the requested tokens of a window; a folder whose own name ends
+    like that is a folder.
+
+    >>> _window("models/llama@64"), _window("models/llama")
+    (('models/llama', 64), ('models/llama', None))
+    """
+    match = WINDOWED.match(name)
+    if match is None or Path(name).expanduser().is_dir() or int(match["tokens"]) < 2:
+        return name, None
+    return match["name"], int(match["tokens"])
 
 
 def _source(name: str) -> tuple[str, bool]:
@@ -116,15 +133,22 @@ def _check_numbers(value: Any, where: str, most: int = LARGEST) -> None:
 
 
 def _model(
-    transformers: Any, config: Any, source: str, checkpoint: str | None, how: Mapping[str, Any]
+    transformers: Any,
+    kind: ModelKind,
+    config: Any,
+    source: str,
+    checkpoint: str | None,
+    how: Mapping[str, Any],
 ) -> nn.Module:
-    """Return the classifier with the weights of its files, or of a checkpoint.
+    """Return the model with the weights of its files, or of a checkpoint.
 
     Raises:
-        LoadError: too large, or weights are missing, so that it is not a trained classifier.
+        LoadError: too large, or weights are missing, so that it is not a trained model of its kind.
     """
-    classifier = transformers.AutoModelForImageClassification
-    classes = classes_of(lambda: classifier.from_config(config, trust_remote_code=False), checkpoint)
+    classifier = getattr(transformers, kind.auto)
+    classes = None
+    if kind.classes:
+        classes = classes_of(lambda: classifier.from_config(config, trust_remote_code=False), checkpoint)
     if classes is not None:
         config.num_labels = classes
     check_size(lambda: classifier.from_config(config, trust_remote_code=False), source)
@@ -142,7 +166,7 @@ def _model(
         model, found = classifier.from_pretrained(source, **options)
     if missing := sorted(found["missing_keys"]):
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        told = f"lacks {missing[0]!r}{more}, so it is not a trained image classifier; choose one that is."
+        told = f"lacks {missing[0]!r}{more}, so it is not a trained {kind.title}; choose one that is."
         raise LoadError(f"{(checkpoint or source)[-80:]!r} {told}")
     return model
 
@@ -185,6 +209,21 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
     return found
 
 
+def _pictures(transformers: Any, config: Any, source: str, how: Mapping[str, Any]) -> InputForm:
+    shape, preset = _reads(config, _rules(transformers, source, how))
+    return InputForm(shape, preset)
+
+
+def _form(kind: ModelKind, model: Any, length: int) -> InputForm:
+    return form_for(model, length, _class_names(model.config) if kind.classes else ())
+
+
+def _class_names(config: Any) -> tuple[str, ...]:
+    """Return the names of the classes; () if they are only numbered."""
+    named = tuple(class_name(config.id2label[number]) for number in sorted(config.id2label))
+    return () if all(map(NUMBERED.match, named)) else named
+
+
 def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Preset]:
     """Return the shape of an input and the preset from the model's files."""
     size, crop = (
@@ -194,7 +233,6 @@ def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Pres
     seeing = getattr(config, "vision_config", config)  # of models that also read text
     height, width = _sides(getattr(seeing, "image_size", None)) or crop or size or (SIDE, SIDE)
     shape = (int(getattr(seeing, "num_channels", 3)), height, width)
-    named = tuple(class_name(config.id2label[number]) for number in sorted(config.id2label))
     mean, std = rules.get("image_mean", (0.5,)), rules.get("image_std", (0.5,))
     if not rules.get("do_normalize", True):
         mean, std = (0.0,), (1.0,)
@@ -203,7 +241,7 @@ def _reads(config: Any, rules: Mapping[str, Any]) -> tuple[tuple[int, ...], Pres
     )
     resize, fit = _resizing(rules, min(height, width), crop is not None)
     method = METHODS.get(rules.get("resample", 2), "bicubic")
-    return shape, Preset(normalisation, resize, fit, method, () if all(map(NUMBERED.match, named)) else named)  # type: ignore[arg-type]
+    return shape, Preset(normalisation, resize, fit, method, _class_names(config))  # type: ignore[arg-type]
 
 
 def _resizing(rules: Mapping[str, Any], side: int, is_cropped: bool) -> tuple[int, str]:

@@ -114,10 +114,9 @@ def with_data(subject: Subject, source: str) -> Subject:
     """
     shape, classes = tuple(subject.example.shape[1:]), scored_classes(subject)
     part = subject.reads[0] if len(subject.reads) == 1 else InputPart("", shape)
-    task = load_data(
-        source,
-        Reader(shape, classes, subject.preset, part.is_whole, part.numbers, _answers(subject, classes)),
-    )
+    answer = _answers(subject, classes)
+    reader = Reader(shape, classes, subject.preset, part.is_whole, part.numbers, answer, subject.text)
+    task = load_data(source, reader)
     if not task.tells_classes:
         return with_task(subject, task)
     classes = count_classes(subject)

@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import LoadError
 from ..registry import DATA, LOADERS, SAMPLES
 from ..values.identity import weights_id
+from ..values.inputs import InputPart
 from ..values.subject import Preset, Subject
 from .foreign_model import BUILDING
 from .sample_files import card_path, untrained, weights_path
@@ -51,6 +52,15 @@ def sample(name: str, *, checkpoint: str | None = None) -> Subject:
     model.eval()
     task = DATA[SAMPLES[name].traits["data"]]()
     preset = Preset(task.normalisation, class_names=task.class_names)
+    reads = (InputPart("tokens", task.shape, "int64", task.vocabulary),) if task.vocabulary else ()
     return Subject(
-        weights_id(model), name, model, task, task.example(2), {} if checkpoint else card(name), preset
+        weights_id(model),
+        name,
+        model,
+        task,
+        task.example(2),
+        {} if checkpoint else card(name),
+        preset,
+        reads=reads,
+        text=task.text,
     )

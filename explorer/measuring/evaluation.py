@@ -134,11 +134,17 @@ class _Work:
 
         with torch.inference_mode():
             targets = moved(here.targets_at(start, stop), device)
-            if judge is None:
-                return judged(self.forward(start, stop, read), targets)
-            if judge.scores is not None:
-                return judge.of_scores(self.model, read(), targets)
-            return judge(self.forward(start, stop, read), targets)
+            tally = self._judged(judge, targets, start, stop, read)
+            return tally if here.units is None else replace(tally, units=here.units[start:stop])
+
+    def _judged(
+        self, judge: Judge | None, targets: Any, start: int, stop: int, read: Callable[[], Tensor]
+    ) -> Tally:
+        if judge is None:
+            return judged(self.forward(start, stop, read), targets)
+        if judge.scores is not None:
+            return judge.of_scores(self.model, read(), targets)
+        return judge(self.forward(start, stop, read), targets)
 
 
 def inputs_of(split: Split, normalisation: Normalisation, start: int, stop: int, device: str) -> Tensor:

@@ -25,6 +25,8 @@ class Tally:
             none.
         rows: name of a metric -> (samples, k) statistics; accuracy has none besides `correct`.
         metrics: of the task, the first decides; none: accuracy.
+        units: (samples,) int64: samples with the same number are one to an interval (see `Split`); empty if
+            each is on its own.
     """
 
     correct: Tensor
@@ -32,6 +34,7 @@ class Tally:
     losses: Tensor
     rows: Mapping[str, Tensor] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    units: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
 
     def __len__(self) -> int:
         return len(self.correct) or max(map(len, self.rows.values()), default=0)
@@ -49,7 +52,15 @@ class Tally:
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Tally":
         correct, predictions, losses = map(change, (self.correct, self.predictions, self.losses))
         rows = {name: change(found) for name, found in self.rows.items()}
-        return Tally(correct, predictions, losses, rows, self.metrics)
+        return Tally(correct, predictions, losses, rows, self.metrics, change(self.units))
+
+    def pooled(self, name: str) -> Tensor:
+        """Return the rows of a metric, (units, k): those of one unit are added up."""
+        rows = self.rows[name]
+        if not len(self.units):
+            return rows
+        numbers, place = self.units.unique(return_inverse=True)
+        return torch.zeros(len(numbers), rows.shape[1], dtype=rows.dtype).index_add_(0, place, rows)
 
     @property
     def is_accuracy(self) -> bool:
@@ -73,7 +84,7 @@ class Tally:
             measurement = Measurement(correct / samples, low, high, self.mean_loss, samples, correct)
         else:
             metric = self.metrics[0]
-            value, low, high = interval(metric, self.rows[metric.name])
+            value, low, high = interval(metric, self.pooled(metric.name))
             measurement = Measurement(
                 loss=self.mean_loss, samples=samples, metric=metric.name, unit=metric.unit
             )
@@ -85,7 +96,7 @@ class Tally:
             correct = int(self.correct.sum())
             low, high = wilson(correct, len(self))
             return {"value": correct / len(self), "low": low, "high": high, "unit": "%"}
-        value, low, high = interval(metric, self.rows[metric.name])
+        value, low, high = interval(metric, self.pooled(metric.name))
         return {"value": value, "low": low, "high": high, "unit": metric.unit}
 
 
@@ -104,7 +115,8 @@ def joined(parts: Sequence[Tally]) -> Tally:
     names = "correct", "predictions", "losses"
     correct, predictions, losses = (together([getattr(p, name) for p in parts]) for name in names)
     rows = {name: together([p.rows[name] for p in parts]) for name in last.rows}
-    return Tally(correct, predictions, losses, rows, last.metrics)
+    units = together([p.units for p in parts])
+    return Tally(correct, predictions, losses, rows, last.metrics, units)
 
 
 def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
@@ -114,7 +126,7 @@ def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
         c = int((~base.correct & pruned.correct).sum())
         return paired_drop(b, c, len(base), level=level)
     metric = base.metrics[0]
-    return paired(metric, base.rows[metric.name], pruned.rows[metric.name], level)
+    return paired(metric, base.pooled(metric.name), pruned.pooled(metric.name), level)
 
 
 def judged(logits: Tensor, targets: Tensor) -> Tally:

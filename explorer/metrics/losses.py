@@ -76,6 +76,8 @@ def loss_of(task: Task) -> Loss:
 
 def right_share(outputs: Any, targets: Any) -> float | None:
     """Return the share of right classes of samples, pixels or tokens; None if outputs are not classes."""
+    if isinstance(targets, tuple) and isinstance(outputs, Tensor) and outputs.dim() == 3:
+        outputs, targets = outputs.flatten(0, 1), targets[0].flatten()  # the other part: bytes of each sample
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor) or outputs.dim() < 2:
         return None
     said = outputs.argmax(1)

@@ -15,6 +15,7 @@ def scores_and_tokens(metric: str, outputs: Any, targets: Any, shift: bool) -> t
     """Return (samples, tokens, vocabulary) float64 and (samples, tokens) int64, aligned.
 
     Args:
+        targets: the tokens, or a pair of these and the bytes of each sample.
         shift: targets are the tokens that the model read, so that each position is compared with the next
             one.
     Raises:
@@ -23,6 +24,7 @@ def scores_and_tokens(metric: str, outputs: Any, targets: Any, shift: bool) -> t
     outputs = getattr(outputs, "logits", outputs)  # as transformers returns them
     if isinstance(outputs, dict) and "logits" in outputs:
         outputs = outputs["logits"]
+    targets = targets[0] if isinstance(targets, tuple | list) and len(targets) == 2 else targets
     scores = scores_of(metric, outputs, (3,), WANTED)
     tokens = class_targets(metric, targets, tuple(scores.shape[:2]), scores.shape[2], may_skip=True)
     return (scores[:, :-1], tokens[:, 1:]) if shift else (scores, tokens)

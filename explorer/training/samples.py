@@ -29,7 +29,7 @@ def count_macs(model: nn.Module, task: Task) -> int:
     """Return the multiply-adds for one sample, counted on the meta device."""
     shadow = copy.deepcopy(model).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shadow(torch.empty(1, *task.shape, device="meta"))
+        shadow(task.example(1).to("meta"))
     return counter.get_total_flops() // 2
 
 

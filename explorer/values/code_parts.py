@@ -45,6 +45,8 @@ def is_library(module: str) -> bool:
     file = getattr(sys.modules.get(module), "__file__", None)
     if not file:
         return False
+    if {"site-packages", "dist-packages"} & set(Path(file).parts):  # of another environment, by a .pth file
+        return True
     installed = [*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), *site.getsitepackages()]
     return any(Path(file).is_relative_to(path) for path in (*installed, site.getusersitepackages()))
 

@@ -69,17 +69,21 @@ class Split:
             normalised on the device.
         targets: a tree with n rows: (n,) int64 class numbers, masks, numbers, a list with one entry per
             sample ...; None: there are no labels.
+        units: (n,) int64: samples with the same number, such as windows of one document, vary together, so
+            an interval treats them as one; None: each sample is on its own.
     """
 
     inputs: Any
     targets: Any = None
+    units: Tensor | None = None
 
     def __len__(self) -> int:
         leaves = leaves_of(self.inputs)
         return len(leaves[0]) if leaves else 0
 
     def first(self, samples: int) -> "Split":
-        return Split(self.inputs_at(0, samples), self.targets_at(0, samples))
+        units = None if self.units is None else self.units[:samples]
+        return Split(self.inputs_at(0, samples), self.targets_at(0, samples), units)
 
     def inputs_at(self, start: int, stop: int) -> Any:
         """Return the inputs of samples `start` to `stop`, as they are stored."""
@@ -257,6 +261,10 @@ class DerivedSplit(Split):
     @property
     def targets(self) -> Any:  # type: ignore[override]
         return self.split.targets if self.answers is None else self.answers(0, len(self))
+
+    @property
+    def units(self) -> Tensor | None:  # type: ignore[override]
+        return self.split.units
 
 
 def _joined(*parts: Any) -> Any:

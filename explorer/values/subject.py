@@ -12,6 +12,7 @@ from ..errors import ExplorerError
 from .inputs import InputPart
 from .metric import Metric
 from .samples import Split, splits_of
+from .text import TextForm
 
 OF_CLASSES = ("accuracy", "top5", "balanced_accuracy", "macro_f1")  # metrics of one class per sample
 
@@ -82,6 +83,9 @@ class Task:
         answer: picks what is judged from the model's outputs.
         scores: (model, (inputs, targets)) -> (samples,), higher is better: a whole evaluation of your own, in
             place of metric.
+        vocabulary: how many whole numbers from 0 an input may contain, such as tokens; 0: inputs are
+            fractions.
+        text: how text becomes its inputs, for tasks of text.
     """
 
     name: str
@@ -99,6 +103,8 @@ class Task:
     loss: Callable[[Any, Any], Tensor] | None = None
     answer: Callable[[Any], Any] | None = None
     scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
+    vocabulary: int = 0
+    text: TextForm | None = None
 
     def __post_init__(self) -> None:
         if self.load_split is None and self.data is None:
@@ -128,10 +134,13 @@ class Task:
         return self._splits[name]
 
     def example(self, batch: int = 2) -> Tensor:
-        """Return a (batch, *shape) float input with zero mean and unit variance, created without opening the
-        data.
+        """Return a (batch, *shape) input, created without opening the data: random tokens, or floats of zero
+        mean and unit variance.
         """
-        return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)
+        if self.vocabulary:
+            return torch.randint(self.vocabulary, (batch, *self.shape), generator=generator)
+        return torch.randn(batch, *self.shape, generator=generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +156,7 @@ class Subject:
         preset: how pictures become its inputs.
         former_id: its id in version 1, so that runs kept then are found.
         reads: its inputs, if they are whole numbers or several side by side in one row; otherwise empty.
+        text: how text becomes its input, for models that read tokens.
     """
 
     id: str
@@ -158,6 +168,7 @@ class Subject:
     preset: Preset = Preset()
     former_id: str = ""
     reads: tuple[InputPart, ...] = ()
+    text: TextForm | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:

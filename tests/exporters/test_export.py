@@ -30,7 +30,7 @@ from explorer.values.profile import ModelProfile
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Normalisation, Subject
 
-TRAINED = [name for name in SAMPLES if weights_path(name).is_file()]
+TRAINED = [name for name in SAMPLES if weights_path(name).is_file() and load(name).task.tells_classes]
 KINDS = ("structured", "unstructured", "combined")
 COUNTED = {
     "digits": 450,

@@ -21,6 +21,7 @@ from explorer.values.identity import weights_id
 NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
 MNIST = [name for name in NAMES if SAMPLES[name].traits["data"] == "mnist"]
+CODE = "code-lm"
 DETECTORS = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes-scenes"]
 SHAPES = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes"]
 
@@ -35,6 +36,7 @@ def test_the_samples_are_those_documented_and_small_ones_come_first():
         "shapes-densenet",
         "mnist-mlp",
         "mnist-lenet",
+        "code-lm",
         "shapes-detector",
     ]
     assert DEFAULT_MODEL in NAMES
@@ -50,6 +52,8 @@ def test_a_sample_loads_in_eval_mode_and_answers(name):
         answer = subject.model(subject.example)
     if name in DETECTORS:
         assert [tuple(part.shape) for part in answer] == [(2, 320, 10), (2, 320, 4)]
+    elif name == CODE:
+        assert answer.shape == (2, *subject.task.shape, subject.task.vocabulary)
     else:
         assert answer.shape == (2, len(subject.task.class_names))
     assert subject.id == weights_id(load(name).model) != weights_id(untrained(name))
@@ -64,7 +68,8 @@ def test_the_card_counts_the_model_and_names_its_data(name):
     assert facts["training"]["epochs"] == TrainingSettings.of(SAMPLES[name]).epochs
     held_out = facts["held_out"]
     assert held_out["low"] < held_out["value"] < held_out["high"]
-    assert held_out["metric"] == ("detection_f1" if name in DETECTORS else "accuracy")
+    own = {CODE: "perplexity"} | dict.fromkeys(DETECTORS, "detection_f1")
+    assert held_out["metric"] == own.get(name, "accuracy")
 
 
 def test_macs_of_the_perceptron_are_its_weights():
@@ -96,6 +101,14 @@ def test_shapes_accuracy_agrees_with_the_card(name):
     low, high = wilson(measured.correct, measured.samples, level=0.999)
     assert low < subject.card["tuning"]["accuracy"] < high
     assert 0.9 < subject.card["held_out"]["accuracy"] < 0.98
+
+
+def test_the_code_models_perplexity_agrees_with_the_card():
+    subject = load(CODE)
+    measured = quality(subject.model, subject.task, subject.task.split("tuning").first(48))
+    low, high = measured.low * 0.9, measured.high * 1.1  # an eighth of the windows
+    assert measured.metric == "perplexity" and low < subject.card["tuning"]["value"] < high
+    assert subject.card["held_out"]["value"] < 25
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -131,7 +144,9 @@ def test_a_sample_exports_with_a_dynamic_batch(name):
     if name in DETECTORS:
         assert [tuple(part.shape) for part in answer] == [(4, 320, 10), (4, 320, 4)]
     else:
-        assert answer.shape == (4, 10)
+        assert answer.shape == (
+            (4, *example.shape[1:], model.embedding.num_embeddings) if name == CODE else (4, 10)
+        )
 
 
 def damaged(weights, how):

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class GrowingPoint:
         self.loss += float(tally.losses.double().sum())
         self.dense_loss += float(base.losses.double().sum())
         if not tally.is_accuracy:
-            self._rows.append((base, tally))
+            self._rows.append((base, replace(tally, units=base.units)))
             return
         self.correct += int(tally.correct.sum())
         self.worse += int((base.correct & ~tally.correct).sum())

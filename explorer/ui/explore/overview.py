@@ -6,6 +6,8 @@ from typing import Any
 import streamlit as st
 
 from ... import tables
+from ...measuring.statistics import format_measured
+from ...values.report import Measurement
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
@@ -37,7 +39,9 @@ def draw_glance() -> None:
             f"{units:,} units; {frozen:,} more frozen",
             GLOSSARY["coupled group"],
         )
-        _fact("Held-out accuracy", *_from_card(subject.card))
+        measured = subject.card.get("held_out") or {}
+        metric = str(measured.get("metric", "accuracy")).replace("_", " ")
+        _fact(f"Held-out {layout.plain(metric)}", *_from_card(subject.card))
     if profile.error:
         st.info(
             layout.plain(f"Only single weights of this model can be pruned: {profile.error}"),
@@ -59,21 +63,20 @@ def _fact(label: str, value: str, note: str, help: str) -> None:
 
 
 def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return accuracy, its range and its meaning from a sample's card."""
+    """Return the metric's value, its range and its meaning from a sample's card."""
     held_out = card.get("held_out")
     if not held_out:
         return (
             "not known",
             "no card came with this model",
-            "The Prune page measures accuracy on the tuning split.",
+            "The Prune page measures the model on the tuning split.",
         )
-    note = (
-        f"{held_out['accuracy_low'] * 100:.1f} to {held_out['accuracy_high'] * 100:.1f} %, "
-        f"{held_out['samples']:,} samples, from its card"
-    )
+    measured = Measurement.from_json(held_out)
+    value, _, rest = format_measured(measured, measured.samples).partition(" (")
+    reach = rest.partition(")")[0]
     return (
-        f"{held_out['accuracy'] * 100:.1f} %",
-        note,
+        value,
+        f"{reach}{' %' if measured.unit == '%' else ''}, {measured.samples:,} samples, from its card",
         "Measured when the model was trained, on data never used to choose anything.",
     )
 

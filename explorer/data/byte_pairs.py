@@ -1,0 +1,115 @@
+"""Text as whole numbers: bytes, and pairs of them that were merged because they often follow one another.
+
+Byte pair encoding (Sennrich et al. 2016, arXiv:1508.07909) on bytes. A merge never crosses the border of a
+word, so every word is encoded once.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from ..errors import LoadError
+
+BYTES = 256
+WORDS = re.compile(rb" ?[A-Za-z_]+| ?[0-9]+|\n[ ]*| ?[^\sA-Za-z0-9_]+|\s+|[\x00-\xff]")
+
+
+class BytePairs:
+    """A vocabulary of 256 bytes and some merges; token 256 + k is the k-th merge.
+
+    Args:
+        merges: pairs of earlier tokens, in the order in which they are applied.
+    Raises:
+        LoadError: a pair uses a token that does not exist yet.
+    """
+
+    def __init__(self, merges: Sequence[tuple[int, int]]):
+        self.merges = tuple(merges)
+        self._known: dict[bytes, list[int]] = {}
+        for k, pair in enumerate(self.merges):
+            if len(pair) != 2 or not all(0 <= token < BYTES + k for token in pair):
+                raise LoadError(f"Merge {k} must join two tokens from 0 to {BYTES + k - 1}, got {pair}.")
+
+    def __len__(self) -> int:
+        return BYTES + len(self.merges)
+
+    @cached_property
+    def pieces(self) -> tuple[bytes, ...]:
+        """Return the bytes of each token."""
+        pieces = [bytes([byte]) for byte in range(BYTES)]
+        for left, right in self.merges:
+            pieces.append(pieces[left] + pieces[right])
+        return tuple(pieces)
+
+    @cached_property
+    def _ranks(self) -> dict[tuple[int, int], int]:
+        return {pair: k for k, pair in enumerate(self.merges)}
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the tokens of a text, (tokens,) int64.
+
+        >>> BytePairs([(97, 98), (256, 99)]).encode("abcab").tolist()
+        [257, 256]
+        """
+        tokens: list[int] = []
+        for word in WORDS.findall(text.encode()):
+            if word not in self._known:
+                self._known[word] = self._merged(list(word))
+            tokens += self._known[word]
+        return np.array(tokens, dtype=np.int64)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """Return the text of tokens; bytes that are no text become a replacement character."""
+        return b"".join(self.pieces[token] for token in tokens).decode(errors="replace")
+
+    def _merged(self, word: list[int]) -> list[int]:
+        """Apply the earliest merge that fits until none does."""
+        while len(word) > 1:
+            pair = min(pairwise(word), key=lambda pair: self._ranks.get(pair, len(self)))
+            if pair not in self._ranks:
+                break
+            word = joined(word, pair, BYTES + self._ranks[pair])
+        return word
+
+
+def joined(word: Sequence[int], pair: tuple[int, int], token: int) -> list[int]:
+    """Return a word with each occurrence of a pair replaced by one token, from the left.
+
+    >>> joined([1, 1, 1, 2], (1, 1), 9)
+    [9, 1, 2]
+    """
+    result: list[int] = []
+    for one in word:
+        if result and (result[-1], one) == pair:
+            result[-1] = token
+        else:
+            result.append(one)
+    return result
+
+
+def learn(texts: Iterable[str], merges: int) -> BytePairs:
+    """Merge the most frequent pair again and again; of equally frequent ones, the one with smaller tokens.
+
+    >>> learn(["aab aab aab"], 2).merges
+    ((97, 97), (256, 98))
+    """
+    counts = Counter(word for text in texts for word in WORDS.findall(text.encode()))
+    words = {word: list(word) for word in counts}
+    pairs_merged: list[tuple[int, int]] = []
+    for _ in range(merges):
+        pairs: Counter[tuple[int, int]] = Counter()
+        for word, tokens in words.items():
+            for pair in pairwise(tokens):
+                pairs[pair] += counts[word]
+        if not pairs:
+            break
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        for word, tokens in words.items():
+            if best[0] in tokens and best[1] in tokens:
+                words[word] = joined(tokens, best, BYTES + len(pairs_merged))
+        pairs_merged.append(best)
+    return BytePairs(pairs_merged)
