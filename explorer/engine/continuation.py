@@ -39,7 +39,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Writing:
+class Passage:
     """What one of the two models wrote.
 
     Args:
@@ -56,8 +56,8 @@ class Writing:
     def text(self) -> str:
         return "".join(self.pieces)
 
-    def then(self, piece: str, chance: float, other: float) -> "Writing":
-        return Writing((*self.pieces, piece), (*self.chances, chance), (*self.others, other))
+    def then(self, piece: str, chance: float, other: float) -> "Passage":
+        return Passage((*self.pieces, piece), (*self.chances, chance), (*self.others, other))
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Continuation:
     """A prompt with both continuations, as far as they are written."""
 
     prompt: Prompt
-    dense: Writing
-    pruned: Writing
+    dense: Passage
+    pruned: Passage
     finished: bool = False
 
 
@@ -135,7 +135,7 @@ class _Pen:
     def __init__(self, form: TextForm, start: Sequence[int]) -> None:
         self.form, self.tokens, self.ended = form, list(start), False
         self.known = form.decode(self.tokens)
-        self.writing = Writing()
+        self.writing = Passage()
 
     def write(self, token: int, own: Tensor, other: Tensor) -> None:
         """Add a token; one with which documents start ends the text."""

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.lane import LIVE, Lane
-from ...engine.continuation import Continuation, Prompt, Writing, continuation, writes
+from ...engine.continuation import Continuation, Passage, Prompt, continuation, writes
 from .. import session
 from ..live.pushed import LiveValue, pushed
 
@@ -95,7 +95,7 @@ def _texts() -> dict[str, Any]:
     return {"older": older, **_line(written, older), **sides, "same": session.recipe().is_empty}
 
 
-def _tokens(side: Writing, *, own_is_dense: bool) -> list[list[Any]]:
+def _tokens(side: Passage, *, own_is_dense: bool) -> list[list[Any]]:
     """Return [text, probability in the dense model, in the pruned model] of each token."""
     pairs = zip(side.chances, side.others, strict=True)
     return [

@@ -5,7 +5,7 @@ import re
 import pytest
 import serving
 
-from explorer.engine.continuation import Continuation, Prompt, Writing
+from explorer.engine.continuation import Continuation, Passage, Prompt
 from explorer.ui.prune.continuation import difference
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -23,7 +23,7 @@ PATIENCE = 120_000  # ms
     ],
 )
 def test_the_difference_in_words(dense, pruned, words):
-    sides = (Writing(pieces) for pieces in (dense, pruned))
+    sides = (Passage(pieces) for pieces in (dense, pruned))
     assert difference(Continuation(Prompt(""), *sides)) == words
 
 
