@@ -1,6 +1,7 @@
 """--cluster and its files: from arguments to studies that run here or on workers."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,12 +15,16 @@ if TYPE_CHECKING:  # these import torch, and --help has to be quick
     from ...values.subject import Subject
 
 
+VARIABLE = "PRUNING_EXPLORER_CLUSTER"  # what --cluster is where it is not given
+
+
 def add_cluster(parser: argparse.ArgumentParser) -> None:
     """Add --cluster and the files for tls."""
     add = parser.add_argument
     add(
         "--cluster",
         metavar="WHERE",
+        default=os.environ.get(VARIABLE) or None,
         help="run it on local (a process for each core), local:N, or a Dask scheduler: tcp://HOST:PORT, "
         "tls://HOST:PORT",
     )
