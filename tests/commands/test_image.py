@@ -65,18 +65,10 @@ def test_the_compose_file_is_clean():
     assert list(compose_faults(COMPOSE)) == []
 
 
-def test_a_default_build_takes_torch_for_the_processor_only():
-    index = last_default("TORCH_INDEX")
-    assert index.endswith("/whl/cpu")
-    assert COMPOSE["services"]["explorer"]["build"]["args"]["TORCH_INDEX"] == f"${{TORCH_INDEX-{index}}}"
+def test_an_index_of_torch_reaches_pip_and_no_index_leaves_its_own():
+    assert COMPOSE["services"]["explorer"]["build"]["args"]["TORCH_INDEX"] == "${TORCH_INDEX:-}"
     install = next(step.text for step in steps(DOCKERFILE) if "torch>=" in step.text)
     assert '${TORCH_INDEX:+--index-url "$TORCH_INDEX"}' in install
-
-
-def last_default(argument: str) -> str:
-    """What an argument of the Dockerfile is where nobody gives it."""
-    texts = dict(step.text.split("=", 1) for step in steps(DOCKERFILE) if step.word == "ARG")
-    return texts[argument].strip('"')
 
 
 def test_the_second_profile_has_a_scheduler_and_two_workers_that_reach_it():
