@@ -25,7 +25,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LAYERS = """
 errors words machine values registry metrics background graph signals data loaders criteria block_criteria
 allocators pruning compaction inspection measuring repair engine planning audit training recovery runs lessons
-studies bench guide tables figures exporters
+studies cluster bench guide tables figures exporters
 ui.browser ui.shared ui.session ui.live ui.drawing ui.kept_runs ui.sidebar ui.prune ui.frame ui.explore
 ui.channels ui.structure ui.behaviour ui.criteria ui.learn ui.guide ui.recover ui.compare ui
 commands pages

@@ -5,6 +5,7 @@ import socket
 from functools import partial
 from pathlib import Path
 
+from .arguments.cluster import add_cluster, shared_studies
 from .arguments.task import add_task
 
 FIRST_PORT, TRIED = 8501, 20
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
     )
+    add_cluster(parser)
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     parser.add_argument(
@@ -95,20 +97,24 @@ def run(arguments: argparse.Namespace) -> None:
         task=arguments.task,
         metric=arguments.metric,
     )
-    settings = Settings(
-        tuple(arguments.models), arguments.device, load_offered, own_lessons=own_lessons(arguments.lessons)
-    )
+    lessons, port = own_lessons(arguments.lessons), free_port(arguments.host, arguments.port)
     if arguments.job_log:
         job_log.show()
-    port = free_port(arguments.host, arguments.port)
-    serve(
-        settings,
-        host=arguments.host,
-        port=port,
-        open_browser=not arguments.no_browser,
-        trusted_hosts=arguments.trusted_host,
-        base_path=arguments.base_path,
-    )
+    with shared_studies(arguments) as studies:
+        serve(
+            Settings(
+                tuple(arguments.models),
+                arguments.device,
+                load_offered,
+                own_lessons=lessons,
+                studies=studies,
+            ),
+            host=arguments.host,
+            port=port,
+            open_browser=not arguments.no_browser,
+            trusted_hosts=arguments.trusted_host,
+            base_path=arguments.base_path,
+        )
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -17,7 +17,6 @@ from ..studies.accuracy_curves import (
     Family,
     Lines,
     by_chance,
-    curves,
     scaled,
     structured_and_unstructured,
     swept,
@@ -25,6 +24,7 @@ from ..studies.accuracy_curves import (
 )
 from ..values.recipe import Recipe
 from ..values.subject import Subject
+from .arguments.cluster import add_cluster, studies_of
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, one_ratio, recipe_of
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--control", action="store_true", help="next to each line, the same with units chosen at random")
     add("--latency", action="store_true", help="also time each point, alternating with the dense model")
     add_conditions(parser)
+    add_cluster(parser)
     parser.set_defaults(samples=QUICK.samples)
 
 
@@ -67,14 +68,16 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if not 2 <= arguments.points <= 101:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
-    device = set_up(arguments.device)
+    set_up()
     model = opened(arguments)
     recipe, families = _families(arguments, model)
     families += [by_chance(family) for family in families] if arguments.control else []
-    conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
-    lines = followed(curves(model, families, conditions), counted)
+    with studies_of(arguments) as studies:
+        device = studies.device(arguments.device)
+        conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
+        lines = followed(studies.curves(model, families, conditions), counted)
     if arguments.latency:
-        lines = followed(timed(model, lines, device), counted)
+        lines = followed(timed(model, lines, set_up(arguments.device)), counted)
     if arguments.json:
         return print_json(_document(model.subject, recipe, arguments.along, families, lines))
     return show("\n\n".join(_text(arguments.along, family, lines) for family in families))

@@ -6,7 +6,8 @@ import argparse
 
 from ..errors import ExplorerError
 from ..measuring.latency import TimingPlan
-from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase, staircase
+from ..studies.latency_staircase import BATCH, BUDGET_S, ROUNDS, Staircase
+from .arguments.cluster import add_cluster, studies_of
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import counted, followed, percent, print_json, show, table
 
@@ -38,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
+    add_cluster(parser)
+    add(
+        "--on",
+        default="",
+        metavar="DEVICE",
+        help="with --cluster: the name of the device that is asked about (default: this machine's)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -53,7 +61,8 @@ def run(arguments: argparse.Namespace) -> None:
     device = set_up(arguments.device)
     model = opened(arguments)
     plan = TimingPlan(arguments.batch, arguments.rounds, arguments.seconds)
-    found = followed(staircase(model, arguments.group, widths=widths, plan=plan, device=device), counted)
+    with studies_of(arguments, arguments.on) as studies:
+        found = followed(studies.staircase(model, arguments.group, widths, plan, device), counted)
     return print_json(found.to_json()) if arguments.json else show(staircase_text(found))
 
 

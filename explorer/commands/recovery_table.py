@@ -13,7 +13,7 @@ from ..errors import RecipeError
 from ..machine import paths
 from ..measuring.statistics import format_measured
 from ..recovery.cost import counted
-from ..recovery.recovery_table import KINDS, RecoveryRow, TablePlan, rates_of, recovery_table, trainings
+from ..recovery.recovery_table import KINDS, RecoveryRow, TablePlan, rates_of, trainings
 from ..recovery.training_plan import suggested
 from ..registry import CRITERIA
 from ..runs.held_out import held_out
@@ -21,6 +21,7 @@ from ..runs.store import Store
 from ..values.choice import Choice
 from ..values.plain import finite
 from ..values.recipe import Recipe
+from .arguments.cluster import add_cluster, studies_of
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
 from .printing.files import write
@@ -74,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="FILE", help="the JSON file to write, updated after each arm")
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
+    add_cluster(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -96,20 +98,20 @@ def run(arguments: argparse.Namespace) -> None:
         conditions, opening = held_out(model.subject, conditions, Store(paths.cache()))
         conditions = replace(conditions, latency=False)
     rows: Sequence[RecoveryRow] = ()
-    for step in recovery_table(model, Recipe(criterion=Choice(arguments.criterion)), plan, conditions):
-        if step.progress is not None:
-            now = step.progress
-            progress(f"{now.label}: {now.done:,} of {now.total:,}; {len(rows)} rows so far")
-        if step.value is None:
-            continue
-        for row in step.value[len(rows) :]:
-            note(" ".join(cells(row)[:4]))
-        rows = step.value
-        if arguments.output:
-            write(
-                arguments.output,
-                (json.dumps(_document(model.subject.name, plan, conditions, rows), indent=1) + "\n").encode(),
-            )
+    recipe = Recipe(criterion=Choice(arguments.criterion))
+    with studies_of(arguments) as studies:
+        for step in studies.recovery_table(model, recipe, plan, conditions):
+            if step.progress is not None:
+                now = step.progress
+                progress(f"{now.label}: {now.done:,} of {now.total:,}; {len(rows)} rows so far")
+            if step.value is None:
+                continue
+            for row in step.value[len(rows) :]:
+                note(" ".join(cells(row)[:4]))
+            rows = step.value
+            if arguments.output:
+                document = _document(model.subject.name, plan, conditions, rows)
+                write(arguments.output, (json.dumps(document, indent=1) + "\n").encode())
     progress("")
     if arguments.json:
         return print_json(_document(model.subject.name, plan, conditions, rows))

@@ -9,11 +9,11 @@ from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_drop, format_value
 from ..studies.block_scan import block_scan
 from ..studies.sensitivity.findings import PointFinding
-from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Granularity, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
 from ..values.progress import Progress
 from ..values.recipe import Recipe
+from .arguments.cluster import add_cluster, studies_of
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import followed, note, percent, print_json, show, table
 from .printing.report_text import quality
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, metavar="N", help="only the first N of the tuning split")
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
     add_device(parser)
+    add_cluster(parser)
 
 
 def ratios_of(text: str | None) -> tuple[float, ...]:
@@ -91,15 +92,18 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         ExplorerError: the model, the criterion or a ratio is not valid.
     """
-    device = set_up(arguments.device)
+    set_up()
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion), after=arguments.after)
     kind = BASE.get(arguments.granularity, "channel")
     plan = ScanPlan(kind, ratios_of(arguments.ratios), tolerance, recipe)
     model = opened(arguments)
     if arguments.granularity == "block":
+        device = set_up(arguments.device)
         return _blocks(arguments, model, Conditions(arguments.samples, device=device, latency=False))
-    result = followed(scan(model, plan, Conditions(arguments.samples, device=device)), _words)
+    with studies_of(arguments) as studies:
+        conditions = Conditions(arguments.samples, device=studies.device(arguments.device))
+        result = followed(studies.scan(model, plan, conditions), _words)
     for text in result.notes:
         note(text)
     if arguments.json:

@@ -7,10 +7,11 @@ from typing import Any, cast
 from ..engine.conditions import Conditions
 from ..measuring.statistics import format_accuracy, format_drop, format_measured
 from ..runs.held_out import has_held_out
-from ..studies.recipe_search import check_winner, search
+from ..studies.recipe_search import check_winner
 from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
 from ..values.progress import outcome
 from ..values.report import Report
+from .arguments.cluster import add_cluster, studies_of
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     add_recipe(parser)
     add_conditions(parser)
+    add_cluster(parser)
     add = parser.add_argument
     add(
         "--trials",
@@ -63,11 +65,11 @@ def run(arguments: argparse.Namespace) -> None:
     model = opened(arguments)
     conditions = Conditions(arguments.samples, device=device, latency=False, dtype=arguments.dtype)
     result = Search(plan, ())
-    for step in search(model, recipe_of(arguments, model), plan, conditions):
-        result = step.value or result
-        progress(
-            f"{len(result.trials):,} of {plan.trials:,} trials measured, {len(result.front)} on the front"
-        )
+    with studies_of(arguments) as studies:
+        for step in studies.search(model, recipe_of(arguments, model), plan, conditions):
+            result = step.value or result
+            measured = f"{len(result.trials):,} of {plan.trials:,} trials measured"
+            progress(f"{measured}, {len(result.front)} on the front")
     progress("")
     for text in result.notes:
         note(text)

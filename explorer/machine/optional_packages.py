@@ -22,6 +22,11 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "optuna": "search",
     "optuna.storages.journal": "search",
+    "distributed": "cluster",
+    "distributed.comm": "cluster",
+    "distributed.worker": "cluster",
+    "dask.config": "cluster",
+    "cryptography": "cluster",
 }
 PACKAGES = {"PIL.Image": "pillow"}
 # torchvision registers shapes for these while it is imported, even with a torch build that its compiled part

@@ -7,8 +7,9 @@ weights leave, so both kinds of pruning have equally many. Every training is a r
 an interrupted table continues where it was.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,25 @@ def trainings(plan: TablePlan) -> int:
     return cells * ((len(plan.rates) if len(plan.rates) > 1 else 0) + len(plan.seeds))
 
 
+Trainer = Callable[[Analysed, Recipe, RecoveryPlan, Conditions], Work[Recovery]]
+
+
+@dataclass(frozen=True, eq=False)
+class TableArm:
+    """One way to get one pruned model, before it is trained.
+
+    Args:
+        recipe, how: what is cut and trained.
+    """
+
+    kind: str
+    ratio: float
+    name: str
+    recipe: Recipe
+    how: RecoveryPlan
+    macs: int | None
+
+
 def recovery_table(
     model: Analysed,
     recipe: Recipe,
@@ -119,30 +139,28 @@ def recovery_table(
             training data.
     """
     yield from calibrate(model, recipe, conditions.device)
-    bench = _Bench(model, plan, conditions, root)
+    bench = TrainingBench(model, plan, conditions, partial(recover, root=root))
     rows: tuple[RecoveryRow, ...] = ()
-    for step in _rows(bench, recipe):
-        rows = (*rows, *(step.value or ()))
-        yield Step(rows if step.value else None, step.progress)
+    for arm in arms_of(model, recipe, plan, conditions.device):
+        found = yield from bench.rows(arm)
+        rows = (*rows, *found)
+        yield Step(rows)
 
 
-def _rows(bench: "_Bench", recipe: Recipe) -> Work[tuple[RecoveryRow, ...]]:
-    """Yield the rows of one arm after another; those of untrained ones together with the first that
-    trains.
+def arms_of(model: Analysed, recipe: Recipe, plan: TablePlan, device: str) -> Iterator[TableArm]:
+    """Yield all arms in the order of the table: the dense model first.
+
+    Raises:
+        ExplorerError: as of `recovery_table`.
     """
-    model, plan = bench.model, bench.plan
     simple = suggested(model.subject, epochs=plan.epochs)
-    dense, rate = yield from bench.trained(Recipe(), simple)
-    untouched = RecoveryRow("", 0.0, "as it came", (dense[0].baseline,), macs=model.profile.macs)
-    yield Step((untouched, RecoveryRow("", 0.0, RETRAINED, _ends(dense), rate, model.profile.macs)))
+    yield TableArm("", 0.0, RETRAINED, Recipe(), simple, model.profile.macs)
     for ratio in plan.ratios:
         for kind in plan.kinds:
-            cut = recipe_at(model, recipe, kind, ratio, bench.conditions.device)
-            macs = prepare(model, cut, bench.conditions.device).static.macs
-            for arm, how, own in _arms(cut, simple):
-                found, rate = yield from bench.trained(own, how)
-                row = RecoveryRow(kind, ratio, arm, _ends(found), rate, macs)
-                yield Step((*_untrained(kind, ratio, arm, found, macs), row))
+            cut = recipe_at(model, recipe, kind, ratio, device)
+            macs = prepare(model, cut, device).static.macs
+            for name, how, own in _arms(cut, simple):
+                yield TableArm(kind, ratio, name, own, how, macs)
 
 
 def _arms(cut: Recipe, simple: RecoveryPlan) -> Iterator[tuple[str, RecoveryPlan, Recipe]]:
@@ -201,34 +219,49 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
 
 
 @dataclass(frozen=True, eq=False)
-class _Bench:
-    """Trains all arms under the same conditions and counts what is done."""
+class TrainingBench:
+    """Trains all arms under the same conditions.
+
+    Args:
+        start: begins a recovery, and may go on with it before the first step is taken.
+    """
 
     model: Analysed
     plan: TablePlan
     conditions: Conditions
-    root: Path | None
+    start: Trainer
 
-    def trained(self, recipe: Recipe, how: RecoveryPlan) -> Returning[tuple[list[Recovery], float]]:
+    def rows(self, arm: TableArm) -> Returning[tuple[RecoveryRow, ...]]:
+        """Train an arm and return its row, after those of the same cut that need no training."""
+        found, rate = yield from self._trained(arm.recipe, arm.how)
+        row = RecoveryRow(arm.kind, arm.ratio, arm.name, _ends(found), rate, arm.macs)
+        if not arm.kind:
+            untouched = RecoveryRow("", 0.0, "as it came", (found[0].baseline,), macs=arm.macs)
+            return (untouched, row)
+        return (*_untrained(arm.kind, arm.ratio, arm.name, found, arm.macs), row)
+
+    def _trained(self, recipe: Recipe, how: RecoveryPlan) -> Returning[tuple[list[Recovery], float]]:
         """Train a recovery for each seed, and return the rate that they share: that of the lowest loss on the
         tuning split.
         """
         rate = self.plan.rates[0]
         if len(self.plan.rates) > 1:
             tuning, losses = replace(self.conditions, split="tuning"), {}
-            for tried in self.plan.rates:
-                found = yield from self._once(recipe, replace(how, learning_rate=tried), UNCOUNTED, tuning)
-                loss = found.recovered[0].measurement.loss
+            begun = [
+                self._begun(recipe, replace(how, learning_rate=tried), UNCOUNTED, tuning)
+                for tried in self.plan.rates
+            ]
+            for tried, steps in zip(self.plan.rates, begun, strict=True):
+                recovery = yield from result_of(steps)
+                loss = recovery.recovered[0].measurement.loss
                 losses[tried] = loss if loss is not None and isfinite(loss) else inf
             rate = min(losses, key=lambda one: losses[one])
         best, done = replace(how, learning_rate=rate), []
-        for seed in self.plan.seeds:
-            done.append((yield from self._once(recipe, best, seed, self.conditions)))
+        begun = [self._begun(recipe, best, seed, self.conditions) for seed in self.plan.seeds]
+        for steps in begun:
+            done.append((yield from result_of(steps)))
         return done, rate
 
-    def _once(
-        self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions
-    ) -> Returning[Recovery]:
+    def _begun(self, recipe: Recipe, how: RecoveryPlan, seed: int, conditions: Conditions) -> Work[Recovery]:
         own = replace(recipe, seed=seed) if recipe.criterion.name == "random" else recipe
-        plan = replace(how, seeds=(seed,))
-        return (yield from result_of(recover(self.model, own, plan, conditions, root=self.root)))
+        return self.start(self.model, own, replace(how, seeds=(seed,)), conditions)

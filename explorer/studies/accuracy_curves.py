@@ -27,6 +27,7 @@ from ..values.report import Report
 QUICK = Conditions(samples=512)
 STRENGTHS = tuple(i / 8 for i in range(9))
 TARGETS = tuple(i / 10 for i in range(10))
+MEASURING = "measuring points"
 TIMED_PAIRS, TIMED_SECONDS = 12, 1.5  # of one point's latency
 Lines = Mapping[str, tuple[Report, ...]]  # name of a family -> its Reports, those that remove least first
 _measured = Cache(256, "measured recipes")
@@ -140,16 +141,27 @@ def curves(model: Analysed, families: Sequence[Family], conditions: Conditions =
     A recipe that is in several families is measured once.
     """
     done: dict[str, dict[float, Report]] = {family.name: {} for family in families}
-    total = sum(len(family.steps) for family in families)
-    orders = [[(family, step) for step in spread_order(family.steps)] for family in families if family.steps]
-    turns = [point for points in zip_longest(*orders) for point in points if point is not None]
+    turns = in_turns(families)
     for count, (family, step) in enumerate(turns):
         recipe = family.recipes[family.steps.index(step)]
         for news in measured(model, recipe, conditions):
-            yield reached(count, total, "measuring points")
+            yield reached(count, len(turns), MEASURING)
             if news.value is not None:
                 done[family.name][step] = news.value
-        yield Step({name: tuple(reports[s] for s in sorted(reports)) for name, reports in done.items()})
+        yield Step(lines_of(done))
+
+
+def in_turns(families: Sequence[Family]) -> list[tuple[Family, float]]:
+    """Return the points (family, step) in the order in which they are measured: the families in turns, each
+    with its ends first.
+    """
+    orders = [[(family, step) for step in spread_order(family.steps)] for family in families if family.steps]
+    return [point for points in zip_longest(*orders) for point in points if point is not None]
+
+
+def lines_of(done: Mapping[str, Mapping[float, Report]]) -> Lines:
+    """Return the lines of what is measured so far: name of a family -> step -> Report."""
+    return {name: tuple(reports[step] for step in sorted(reports)) for name, reports in done.items()}
 
 
 def strength_curve(

@@ -178,6 +178,18 @@ class Comparison:
     left_out: Mapping[str, str]
 
 
+def check_comparable(model: Analysed) -> None:
+    """Refuse a model without channels to compare.
+
+    Raises:
+        ExplorerError: no channels of the model can be pruned.
+    """
+    if not model.profile.free_groups:
+        raise ExplorerError(
+            f"No channels of {model.subject.name!r} can be pruned, so there is nothing to compare."
+        )
+
+
 def rate(
     model: Analysed,
     recipe: Recipe,
@@ -194,10 +206,7 @@ def rate(
     Raises:
         ExplorerError: an unknown name, or a model whose channels cannot be pruned.
     """
-    if not model.profile.free_groups:
-        raise ExplorerError(
-            f"No channels of {model.subject.name!r} can be pruned, so there is nothing to compare."
-        )
+    check_comparable(model)
     scores: dict[str, Mapping[str, Tensor]] = {}
     left_out: dict[str, str] = {}
     names = [

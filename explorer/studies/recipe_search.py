@@ -9,9 +9,9 @@ held-out data.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,7 @@ from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
 from ..values.plain import canonical_json
-from ..values.progress import Progress, Step, Work, mapped, reached, result_of
+from ..values.progress import Step, Work, mapped, reached
 from ..values.recipe import Recipe
 from ..values.report import Drop, Report
 from ..values.subject import Subject
@@ -63,6 +63,22 @@ USUAL = SearchPlan()
 # --------------------------------------------------------------------------- searching
 
 
+@dataclass(frozen=True)
+class TrialMeasuring:
+    """How trials are measured: here one after the other, on a cluster several at once.
+
+    Args:
+        start: begins to measure a recipe; its work ends with a Report.
+        slots: how many may run at once, when asked.
+    """
+
+    start: Callable[[Analysed, Recipe, Conditions], Work[Report]] = stream
+    slots: Callable[[], int] = lambda: 1
+
+
+ONE_BY_ONE = TrialMeasuring()
+
+
 def search(
     model: Analysed,
     recipe: Recipe,
@@ -86,48 +102,92 @@ def search(
         ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk cannot be
             written.
     """
-    parts = _parts(model, recipe, plan)
-    optuna, place = optional("optuna"), folder or paths.cache() / "searches"
-    how, runs = replace(conditions, latency=False, split="tuning"), store or Store(paths.cache())
-    yield reached(0, plan.trials, "Preparing")
-    yield from calibrate(model, recipe, how.device)
-    with _kept_in(place):
-        study = _study(optuna, model.subject, recipe, plan, how, place)
-        ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
-        queue = TrialQueue(optuna, study, place / f"{study.study_name}.taken", plan.trials, ranges, plan.seed)
-        notes: tuple[str, ...] = ()
-        with held(queue.whole):
-            if not study.get_trials(deepcopy=False):
-                losses = _losses(model, recipe, plan, how)
-                for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
-                    start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
-                    study.enqueue_trial(start, user_attrs={"origin": origin})
-                parts_are = "channels" if plan.granularity == "channel" else "single weights"
-                notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
-        found = Search(plan, _known(optuna, study, recipe, plan), notes)
-        yield Step(found)
-        while not queue.complete:
-            asked = queue.take()
-            if asked is None:  # another process measures what is left
-                time.sleep(OTHERS_S)
-                yield reached(len(found.trials), plan.trials, "Waiting for other processes")
-                continue
-            values: list[float] | None = None
-            try:
-                tried = stream(model, recipe.with_ratios(plan.granularity, asked.params), how)
-                now = Progress(len(found.trials), plan.trials, "Measuring trials")
-                report = yield from result_of(tried, now)
-                trial = _trial(asked.number, asked.user_attrs.get("origin", "optimiser"), report, plan, runs)
-                for name, value in _remembered(trial).items():
-                    asked.set_user_attr(name, value)
-                values = [trial.accuracy, trial.cost]
-            finally:  # even if the search is stopped within a trial
-                queue.finish(asked, values)
-            found = replace(found, trials=_known(optuna, study, recipe, plan))
-            yield Step(found)
-        known = _known(optuna, study, recipe, plan)
-        if known != found.trials:  # the last ones are of others
-            yield Step(replace(found, trials=known))
+    yield from RecipeSearch(model, recipe, plan, conditions, folder, store).steps()
+
+
+@dataclass(frozen=True, eq=False)
+class RecipeSearch:
+    """A search; the arguments are those of `search`."""
+
+    model: Analysed
+    recipe: Recipe
+    plan: SearchPlan = USUAL
+    conditions: Conditions = EVERYTHING
+    folder: Path | None = None
+    store: Store | None = None
+
+    def steps(self, measuring: TrialMeasuring = ONE_BY_ONE) -> Work[Search]:
+        """Yield the same as `search`."""
+        model, recipe, plan = self.model, self.recipe, self.plan
+        parts = _parts(model, recipe, plan)
+        optuna, place = optional("optuna"), self.folder or paths.cache() / "searches"
+        how = replace(self.conditions, latency=False, split="tuning")
+        yield reached(0, plan.trials, "Preparing")
+        yield from calibrate(model, recipe, how.device)
+        with _kept_in(place):
+            study = _study(optuna, model.subject, recipe, plan, how, place)
+            ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
+            taken = place / f"{study.study_name}.taken"
+            queue = TrialQueue(optuna, study, taken, plan.trials, ranges, plan.seed)
+            notes: tuple[str, ...] = ()
+            with held(queue.whole):
+                if not study.get_trials(deepcopy=False):
+                    losses = _losses(model, recipe, plan, how)
+                    for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
+                        start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
+                        study.enqueue_trial(start, user_attrs={"origin": origin})
+                    parts_are = "channels" if plan.granularity == "channel" else "single weights"
+                    notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
+            result = Search(plan, _known(optuna, study, recipe, plan), notes)
+            yield Step(result)
+            for step in self._measured(queue, measuring, how, len(result.trials)):
+                result = replace(result, trials=_known(optuna, study, recipe, plan)) if step.value else result
+                yield Step(result if step.value else None, step.progress)
+            known = _known(optuna, study, recipe, plan)
+            if known != result.trials:  # the last ones are of others
+                yield Step(replace(result, trials=known))
+
+    def _measured(
+        self, queue: TrialQueue, measuring: TrialMeasuring, how: Conditions, done: int
+    ) -> Work[bool]:
+        """Measure what the queue gives until nothing is left; True whenever a trial is done."""
+        plan, running = self.plan, dict[int, tuple[Any, Work[Report], Report | None]]()
+        may_take = True
+        try:
+            while running or not queue.complete:
+                while may_take and len(running) < measuring.slots():
+                    asked = queue.take()
+                    if asked is None:
+                        break
+                    tried = self.recipe.with_ratios(plan.granularity, asked.params)
+                    running[asked.number] = (asked, measuring.start(self.model, tried, how), None)
+                may_take = not running
+                if not running:  # another process measures what is left
+                    time.sleep(OTHERS_S)
+                    yield reached(done, plan.trials, "Waiting for other processes")
+                for number, (asked, steps, report) in list(running.items()):
+                    step = next(steps, None)
+                    if step is None:
+                        assert report is not None
+                        self._finish(queue, asked, report)
+                        del running[number]
+                        done, may_take = done + 1, True
+                        yield Step(True)
+                        continue
+                    running[number] = (asked, steps, step.value or report)
+                    yield reached(done, plan.trials, "Measuring trials")
+        finally:  # even if the search is stopped within a trial
+            for asked, steps, _ in running.values():
+                steps.close()  # type: ignore[attr-defined]
+                queue.finish(asked, None)
+
+    def _finish(self, queue: TrialQueue, asked: Any, report: Report) -> None:
+        runs = self.store or Store(paths.cache())
+        origin = asked.user_attrs.get("origin", "optimiser")
+        trial = _trial(asked.number, origin, report, self.plan, runs)
+        for name, value in _remembered(trial).items():
+            asked.set_user_attr(name, value)
+        queue.finish(asked, [trial.accuracy, trial.cost])
 
 
 @contextmanager

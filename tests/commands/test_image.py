@@ -11,6 +11,8 @@ import serving
 import yaml
 from image import ROOT, compose_faults, faults, moved, sent, steps
 
+from explorer.cluster.address import ClusterAddress
+from explorer.commands.arguments.cluster import VARIABLE
 from explorer.machine import health
 from explorer.machine.paths import CACHE_VARIABLE
 
@@ -63,6 +65,31 @@ def test_the_compose_file_is_clean():
     assert list(compose_faults(COMPOSE)) == []
 
 
+def test_a_default_build_takes_torch_for_the_processor_only():
+    index = last_default("TORCH_INDEX")
+    assert index.endswith("/whl/cpu")
+    assert COMPOSE["services"]["explorer"]["build"]["args"]["TORCH_INDEX"] == f"${{TORCH_INDEX-{index}}}"
+    install = next(step.text for step in steps(DOCKERFILE) if "torch>=" in step.text)
+    assert '${TORCH_INDEX:+--index-url "$TORCH_INDEX"}' in install
+
+
+def last_default(argument: str) -> str:
+    """What an argument of the Dockerfile is where nobody gives it."""
+    texts = dict(step.text.split("=", 1) for step in steps(DOCKERFILE) if step.word == "ARG")
+    return texts[argument].strip('"')
+
+
+def test_the_second_profile_has_a_scheduler_and_two_workers_that_reach_it():
+    services = COMPOSE["services"]
+    cluster = {name for name, service in services.items() if service.get("profiles") == ["cluster"]}
+    assert cluster == {"scheduler", "worker"} and services["worker"]["deploy"]["replicas"] == 2
+    address = services["worker"]["entrypoint"][2]
+    assert ClusterAddress.of(address).host == "scheduler"
+    assert address.rpartition(":")[2] in services["scheduler"]["entrypoint"]
+    assert VARIABLE in services["explorer"]["environment"]
+    assert all(services[name]["build"] == services["explorer"]["build"] for name in cluster)
+
+
 def test_compose_names_one_base_path_and_one_host_everywhere():
     page, proxy = COMPOSE["services"]["explorer"], COMPOSE["configs"]["caddyfile"]["content"]
     words = page["command"]
@@ -93,7 +120,7 @@ def test_paths_of_the_image_move_below_a_root(tmp_path):
 @pytest.mark.timeout(1500)
 def test_the_steps_of_the_image_give_a_page_that_answers(tmp_path):
     found = steps(DOCKERFILE)
-    inside = image.build(found, tmp_path)
+    inside = image.build(found, tmp_path, {"TORCH_INDEX": os.environ.get("TORCH_INDEX", "")})
     port = str(serving.free_port())
     command = [
         word.replace("8501", port).replace("0.0.0.0", "127.0.0.1") for word in last("ENTRYPOINT").words

@@ -72,6 +72,36 @@ class PointResult:
         return cls(data["value"], tuple(map(Drop.from_json, data["drops"])))
 
 
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """What a batch of samples adds to one point.
+
+    Args:
+        count: of the batch alone.
+        rows: the dense model and the point on the batch; None if right and wrong determine the metric.
+    """
+
+    count: Count
+    rows: tuple[Tally, Tally] | None = None
+
+    @classmethod
+    def of(cls, point: tuple[str, float, float], tally: Tally, base: Tally) -> "Gain":
+        """Count what a batch adds.
+
+        Args:
+            point: part, ratio, and the fraction that is really removed.
+            tally, base: of the same samples, with the part pruned and of the dense model.
+        """
+        losses = float(tally.losses.double().sum()), float(base.losses.double().sum())
+        if not tally.is_accuracy:
+            rows = base, replace(tally, units=base.units)
+            return cls(Count(*point, len(tally), 0, 0, 0, *losses), rows)
+        right = int(tally.correct.sum())
+        worse = int((base.correct & ~tally.correct).sum())
+        better = int((~base.correct & tally.correct).sum())
+        return cls(Count(*point, len(tally), right, worse, better, *losses))
+
+
 class GrowingPoint:
     """The counts of one part at one ratio, while they grow.
 
@@ -88,17 +118,18 @@ class GrowingPoint:
         self._rows: list[tuple[Tally, Tally]] = []  # of a metric that right and wrong do not determine
         self._result: PointResult | None = None  # of such a metric, from the disk
 
-    def add(self, tally: Tally, base: Tally) -> None:
-        """Add the next samples, and the dense model on the same."""
-        self.samples += len(tally)
-        self.loss += float(tally.losses.double().sum())
-        self.dense_loss += float(base.losses.double().sum())
-        if not tally.is_accuracy:
-            self._rows.append((base, replace(tally, units=base.units)))
-            return
-        self.correct += int(tally.correct.sum())
-        self.worse += int((base.correct & ~tally.correct).sum())
-        self.better += int((~base.correct & tally.correct).sum())
+    def add(self, gain: Gain) -> None:
+        """Add the next samples."""
+        count = gain.count
+        self.achieved = count.achieved
+        self.samples += count.samples
+        self.correct += count.correct
+        self.worse += count.worse
+        self.better += count.better
+        self.loss += count.loss
+        self.dense_loss += count.dense_loss
+        if gain.rows is not None:
+            self._rows.append(gain.rows)
 
     def take(self, count: Count) -> None:
         """Continue from a count on disk."""

@@ -13,25 +13,21 @@ from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.version import __version__
-from ...measuring.evaluation import batch_of
 from ...measuring.judging import judge_for, names_of
 from ...measuring.statistics import look_schedule, wilson
-from ...measuring.tally import EMPTY, Tally, judged
+from ...measuring.tally import EMPTY, Tally
 from ...pruning.checks import check_parts
 from ...pruning.cutting import cut
-from ...pruning.decision import decide
-from ...values.profile import Masks, Saliencies
+from ...values.profile import Saliencies
 from ...values.progress import Progress, Step, Work
 from ...values.recipe import Recipe
 from ...values.report import Measurement
 from ...values.subject import Subject
-from .branching import Branches, touched_tensors
-from .graph_pieces import Workshop
-from .repaired_models import RepairedModels
-from .scan_log import Count, GrowingPoint, ScanLog
+from .batch_counter import BatchCounter
+from .branching import touched_tensors
+from .scan_log import Count, Gain, GrowingPoint, ScanLog
 from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
-from .whole_model import BuiltModels, WholeModel
 
 DENSE = ""  # the log's name of the dense model's own count
 NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
@@ -39,7 +35,6 @@ NO_REPAIR = (
     "Each point of this scan would be repaired by least squares, which needs training data and the model's "
     "graph; scan it without --after."
 )
-Runner = Branches | WholeModel | BuiltModels | RepairedModels
 
 
 def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
@@ -57,6 +52,17 @@ def key_of(subject: Subject, plan: ScanPlan) -> dict[str, Any]:
         "recipe": plan.recipe.to_json(),
         **({} if judge_for(subject.task) is None else {"metrics": names_of(subject.task)}),
     }
+
+
+def dense_count(base: Tally, by_rows: bool) -> Count:
+    """Return the dense model's results as the log keeps them.
+
+    Args:
+        by_rows: right and wrong do not determine the metric, so its measurement is kept, too.
+    """
+    measured, loss = base.measurement(), float(base.losses.double().sum())
+    result = measured.to_json() if by_rows else None
+    return Count(DENSE, 0.0, 0.0, len(base), measured.correct or 0, 0, 0, loss, loss, result)
 
 
 def log_of(subject: Subject, plan: ScanPlan, device: str, folder: Path | None) -> ScanLog:
@@ -129,11 +135,6 @@ class ScanRun:
         unscored = Saliencies({part: torch.zeros(units)}, {})
         return cut(unscored, self._model.graph.profile, self._recipe(part, ratio)).outcomes[0].achieved
 
-    def _masks(self, part: str, ratio: float) -> Masks:
-        decided = decide(self._model, self._recipe(part, ratio), self._conditions.device)
-        self._at(part, ratio).achieved = decided.outcomes[0].achieved
-        return decided.masks
-
     def _at(self, part: str, ratio: float) -> GrowingPoint:
         return next(point for point in self._points[part] if point.ratio == ratio)
 
@@ -192,25 +193,10 @@ class ScanRun:
 
     def steps(self) -> Work[Scan]:
         """Yield Progress after each portion of a batch, and a Scan whenever points have reached a look."""
-        runner = self._runner()
+        counter = BatchCounter(self._model, self._plan, self._conditions, self._split)
         for goal, points in self._rounds():
             if any(not p.finished and p.samples < goal for p in points):
-                yield from self._advance(runner, goal, points)
-
-    def _runner(self) -> Runner:
-        model, device = self._model, self._conditions.device
-        if self._plan.is_repaired:
-            for point in self._all:  # what is removed of it is known without running it
-                if point.achieved is None:
-                    self._masks(point.part, point.ratio)
-            return RepairedModels(model, device, self._recipe)
-        if model.graph.program is None:
-            return WholeModel(model, device, self._masks)
-        with torch.inference_mode():
-            output = model.subject.model(model.subject.example)
-        if not isinstance(output, torch.Tensor):
-            return BuiltModels(model, device, self._masks)
-        return Branches(Workshop(model, device), self._touched, self._masks, len(self._plan.ratios))
+                yield from self._advance(counter, goal, points)
 
     def _rounds(self) -> Iterator[tuple[int, list[GrowingPoint]]]:
         """Yield the rounds: first every part at its middle ratio, then all ratios, on the first look's
@@ -221,15 +207,15 @@ class ScanRun:
         for look in (first, *later):
             yield look, self._all
 
-    def _advance(self, runner: Runner, goal: int, points: Sequence[GrowingPoint]) -> Work[Scan]:
+    def _advance(self, counter: BatchCounter, goal: int, points: Sequence[GrowingPoint]) -> Work[Scan]:
         """Bring points to a look."""
         yield from self._grow_baseline(goal)
-        batch = runner.batch
+        batch = counter.batch
         while behind := [point for point in points if not point.finished and point.samples < goal]:
             start = min(point.samples for point in behind)
             now = [point for point in behind if point.samples == start]
             try:
-                yield from self._run_batch(runner, now, min(start + batch, goal), goal)
+                yield from self._run_batch(counter, now, min(start + batch, goal), goal)
             except torch.OutOfMemoryError:
                 if batch == 1:
                     raise
@@ -242,36 +228,43 @@ class ScanRun:
         for base in baseline(self._model, self._conditions, goal):
             self._base = base
             yield Step(progress=self._progress())
-        measured = self._base.measurement()
-        if self._dense is None or self._dense.samples < goal:
-            loss = float(self._base.losses.double().sum())
-            result = None if self._judge_by is None else measured.to_json()
-            self._dense = Count(DENSE, 0.0, 0.0, goal, measured.correct or 0, 0, 0, loss, loss, result)
-            self._log.append([self._dense])
+        self.take_dense(dense_count(self._base, self.by_rows))
 
-    def _run_batch(self, runner: Runner, points: Sequence[GrowingPoint], stop: int, goal: int) -> Work[Scan]:
+    def _run_batch(
+        self, counter: BatchCounter, points: Sequence[GrowingPoint], stop: int, goal: int
+    ) -> Work[Scan]:
         """Measure samples up to `stop` for points that have all reached the same sample."""
         start = points[0].samples
         base = self._base.part(start, stop)
-        inputs, targets = batch_of(
-            self._split, self._task.normalisation, start, stop, self._conditions.device
-        )
-        judge = self._judge_by or judged
         todo: dict[str, list[float]] = {}
         for point in points:
             if point.achieved == 0:  # nothing is removed, so it is the dense model
-                point.add(base, base)
+                point.add(Gain.of((point.part, point.ratio, 0.0), base, base))
                 self._settle([point], goal)
             else:
                 todo.setdefault(point.part, []).append(point.ratio)
-        for part, found in runner.walk(inputs, todo):
-            counted = [self._at(part, ratio) for ratio, _ in found]
-            for point, (_, logits) in zip(counted, found, strict=True):
-                point.add(base if logits is None else judge(logits, targets).cpu(), base)
-            self._settle(counted, goal)
+        for gains in counter.gains(start, stop, todo, base):
+            self._take(gains, goal)
             yield Step(progress=self._progress())
             if stop == goal == self._looks[0]:  # the first look is shown part by part, later ones at once
                 yield Step(self.snapshot())
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether right and wrong do not determine the metric."""
+        return self._judge_by is not None
+
+    def take_dense(self, count: Count) -> None:
+        """Take the dense model's results on the first samples, and save them."""
+        if self._dense is None or self._dense.samples < count.samples:
+            self._dense = count
+            self._log.append([count])
+
+    def _take(self, gains: Sequence[Gain], goal: int) -> None:
+        points = [self._at(gain.count.part, gain.count.ratio) for gain in gains]
+        for point, gain in zip(points, gains, strict=True):
+            point.add(gain)
+        self._settle(list(dict.fromkeys(points)), goal)
 
     def _settle(self, points: Sequence[GrowingPoint], goal: int) -> None:
         """Judge and save those that have reached a look."""

@@ -11,7 +11,7 @@ from ...figures.criteria_agreement import TITLES, criteria_agreement
 from ...figures.criteria_duel import criteria_duel
 from ...measuring.statistics import format_drop
 from ...registry import CRITERIA
-from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings, rate
+from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings
 from ...studies.criteria_duel import CONTROL, SEEDS, Duel, DuelPlan, duel
 from ...values.choice import Choice
 from ...values.progress import Work
@@ -21,6 +21,7 @@ from ..drawing import layout
 from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
+from ..shared import settings
 from . import disputed_channels
 
 LANE, DUEL_LANE = Lane("criteria"), Lane("duel")
@@ -92,7 +93,7 @@ def _duel_job() -> AskedJob:
 
 def _begin() -> None:
     model, recipe, device = session.model(), session.recipe(), session.conditions().device
-    session.job(LANE, _key(), lambda: rate(model, recipe, device=device))
+    session.job(LANE, _key(), lambda: settings.current().studies.rate(model, recipe, device=device))
 
 
 # --------------------------------------------------------------------------- the page

@@ -22,7 +22,6 @@ from ...studies.accuracy_curves import (
     Family,
     Lines,
     by_chance,
-    curves,
     scaled,
     structured_and_unstructured,
     swept,
@@ -156,12 +155,12 @@ def _begin(asked: Question) -> JobState:
             yield from calibrate(model, one, device)
         families = _families(model, asked, recipe)
         lines: Lines = {}
-        for step in curves(model, families, replace(QUICK, device=device)):
+        for step in settings.current().studies.curves(model, families, replace(QUICK, device=device)):
             lines = step.value or lines
             yield step
         if asked.repaired:
             mended = scaled(replace(recipe, after="least_squares"), name=REPAIRED)
-            for step in curves(model, [mended], replace(QUICK, device=device)):
+            for step in settings.current().studies.curves(model, [mended], replace(QUICK, device=device)):
                 known = {**lines, **step.value} if step.value else None
                 lines = known or lines
                 yield Step(known, step.progress)

@@ -8,7 +8,7 @@ import streamlit as st
 from ...background.jobs import JobState
 from ...background.lane import Lane
 from ...figures.latency_staircase import latency_staircase
-from ...studies.latency_staircase import Staircase, nearest_fast, staircase
+from ...studies.latency_staircase import Staircase, nearest_fast
 from ...studies.sparse_kernels import why_not
 from ...words import GLOSSARY, LABELS
 from .. import session
@@ -16,6 +16,7 @@ from ..drawing import layout
 from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob
+from ..shared import settings
 from .console.model import Edit
 
 LANE = Lane("staircase")
@@ -81,7 +82,7 @@ def _job(group: str) -> AskedJob:
 def _run(group: str) -> JobState:
     """Start or continue the measurement, and keep its results."""
     model, device, key = session.model(), session.conditions().device, _key(group)
-    state = _job(group).state(lambda: staircase(model, group, device=device))
+    state = _job(group).state(lambda: settings.current().studies.staircase(model, group, device=device))
     if state.key == key and state.value is not None:
         others = {known: value for known, value in session.recalled(FOUND, {}).items() if known != key}
         session.remember(FOUND, dict([*others.items(), (key, state.value)][-KEPT:]))

@@ -12,7 +12,7 @@ from ...background.lane import LONG, Lane
 from ...figures.search_front import search_front
 from ...measuring.statistics import format_accuracy, format_drop, format_measured
 from ...runs.held_out import has_held_out
-from ...studies.recipe_search import check_winner, search
+from ...studies.recipe_search import check_winner
 from ...studies.search_trials import Cost, Search, SearchPlan, Trial
 from ...values.report import Report
 from .. import session
@@ -135,7 +135,7 @@ def _facet() -> Hashable:
 def _start() -> None:
     model, recipe, plan, how = session.model(), session.recipe(), _plan(), session.conditions()
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: search(model, recipe, plan, how))
+    session.job(LANE, _key(), lambda: settings.current().studies.search(model, recipe, plan, how))
 
 
 def _search_more() -> None:

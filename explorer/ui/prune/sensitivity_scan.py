@@ -14,7 +14,6 @@ from ...background.lane import Lane
 from ...errors import ExplorerError
 from ...measuring.metric_words import metric_heading
 from ...studies.sensitivity.scan import known as left_on_disk
-from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.shipped_scans import delivered
 from ...studies.sensitivity.values import Scan, ScanPlan
 from .. import session
@@ -22,6 +21,7 @@ from ..drawing import layout
 from ..live import regions
 from ..live.asked_job import AskedJob
 from ..session.modes import GRANULARITY, MODES, BankName
+from ..shared import settings
 from .console.strips import Sensitivity
 
 LANE = Lane("scan")
@@ -135,7 +135,7 @@ def losses() -> dict[BankName, Losses]:
 
 def _run(bank: BankName) -> JobState:
     model, plan, how = session.model(), _plan(bank), session.conditions()
-    state = _job(bank).state(lambda: scan(model, plan, how))
+    state = _job(bank).state(lambda: settings.current().studies.scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
         _keep(state.key, state.value)
     return state

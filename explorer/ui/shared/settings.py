@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...cluster.studies import HERE, Studies
 from ...errors import UnknownNameError
 from ...lessons.class_board import Classroom
 from ...lessons.lesson_files import course
@@ -28,6 +29,7 @@ class Settings:
         load: name -> Subject; what the command line gives here may read paths and run code.
         classroom: for a class, or None.
         own_lessons: a folder of lessons in addition to the built-in ones.
+        studies: where long studies run: on this machine or on a cluster.
     """
 
     models: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class Settings:
     load: Callable[[str], Subject] = load_named
     classroom: Classroom | None = None
     own_lessons: Path | None = None
+    studies: Studies = HERE
 
     @property
     def hidden_pages(self) -> tuple[str, ...]:

@@ -20,11 +20,11 @@ from explorer.measuring.evaluation import evaluate
 from explorer.measuring.statistics import paired_drop
 from explorer.pruning.decision import decide
 from explorer.studies.sensitivity.additivity import additivity
+from explorer.studies.sensitivity.batch_counter import BatchCounter
 from explorer.studies.sensitivity.branching import Branches
 from explorer.studies.sensitivity.graph_pieces import Branch
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_log import Count, ScanLog
-from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.stopping import LEVEL, looks, reach
 from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
 from explorer.values.choice import Choice
@@ -231,7 +231,7 @@ def test_a_stopped_scan_goes_on_where_it_was(tmp_path, monkeypatch):
 
 def test_what_was_counted_is_never_counted_again(tmp_path, monkeypatch):
     first = run("digits-cnn", EXACT, tmp_path)
-    monkeypatch.setattr(ScanRun, "_runner", lambda self: pytest.fail("ran again"))
+    monkeypatch.setattr(BatchCounter, "gains", lambda *args: pytest.fail("ran again"))
     monkeypatch.setattr(
         "explorer.studies.sensitivity.scan_run.baseline",
         lambda *args: pytest.fail("the dense model ran again"),

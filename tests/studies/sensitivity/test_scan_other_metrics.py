@@ -14,8 +14,8 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.loaders.own_task import with_metrics
 from explorer.studies.sensitivity import scan_run
+from explorer.studies.sensitivity.batch_counter import BatchCounter
 from explorer.studies.sensitivity.scan import scan
-from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.values import Scan, ScanPlan
 from explorer.values.progress import Step, outcome
 from explorer.values.recipe import Recipe
@@ -37,7 +37,7 @@ def kept(tmp_path_factory):
 
 def test_what_was_measured_is_never_measured_again(kept, monkeypatch):
     folder, first = kept
-    monkeypatch.setattr(ScanRun, "_runner", lambda self: pytest.fail("ran again"))
+    monkeypatch.setattr(BatchCounter, "gains", lambda *args: pytest.fail("ran again"))
     monkeypatch.setattr(scan_run, "baseline", lambda *args: pytest.fail("the dense model ran again"))
     assert list(scan(MODEL, EXACT, folder=folder)) == [Step(first)] and first.finished
     assert first.baseline.metric == "macro_f1" and 0.9 < first.baseline.value < 1
