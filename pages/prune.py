@@ -6,6 +6,7 @@ from explorer.ui.frame import tour
 from explorer.ui.kept_runs import keeping
 from explorer.ui.prune import (
     accuracy_curves,
+    continuation,
     controls,
     fader_panel,
     fader_table,
@@ -27,6 +28,7 @@ with faders:
     fader_panel.draw()
 with curve:
     accuracy_curves.draw()
+continuation.draw()
 
 parts, sensitivity, widths, search, table, held_out = st.tabs(
     ["Requested and achieved", "Sensitivity", "Fast widths", "Search", "Table", "Held-out check"], key="tools"

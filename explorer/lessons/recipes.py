@@ -53,13 +53,22 @@ def recipe_steps(
 
 
 def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe) -> Recipe:
-    """Return the recipe that removes least of those that were timed to be as fast as another one."""
+    """Return the recipe that removes least of those that were timed to be as fast as another one.
+
+    Raises:
+        LessonError: not even the narrowest model is as fast.
+    """
     known = timed_widths(model.subject)
 
     def share(recipe: Recipe) -> float:
         return known.share(widths_of(model.profile, recipe))
 
     wanted, low, high = share(like), 0.0, LARGEST
+    if share(_spread(model, arm, start, LARGEST)) > wanted:
+        raise LessonError(
+            f"The narrowest {model.subject.name} is still slower than one without these blocks, so there are "
+            "no channels to compare them with at equal latency."
+        )
     for _ in range(CLOCKED):
         middle = round((low + high) / 2, 4)
         low, high = (middle, high) if share(_spread(model, arm, start, middle)) > wanted else (low, middle)

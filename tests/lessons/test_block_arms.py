@@ -1,15 +1,19 @@
 """Arms of blocks in a lesson, and arms that match another one by parameters or by the clock."""
 
+from dataclasses import replace
+
 import pytest
 from residual_digits import residual_digits
 
 from explorer.lessons import recipes
 from explorer.lessons.lesson_files import lesson
 from explorer.lessons.recipes import fits, recipe_for
+from explorer.lessons.toml_table import LessonError
 from explorer.planning.recipe_costs import CostModel
 from explorer.values.recipe import Recipe
 
 EXPERIMENT = lesson("depth_or_width").experiment
+AS_FAST = replace(EXPERIMENT.arm("channels"), name="as_fast", equal_in="latency")
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +51,20 @@ def test_blocks_go_by_influence_and_channels_follow_by_parameters(model):
 def test_channels_are_cut_until_they_are_as_fast(model, monkeypatch):
     UNITS.update({name: group.units for name, group in model.profile.free_groups.items()})
     monkeypatch.setattr(recipes, "timed_widths", lambda subject: Clock())
-    fast = recipe_for(model, EXPERIMENT, EXPERIMENT.arm("as_fast"), 0.25)
+    fast = recipe_for(model, EXPERIMENT, AS_FAST, 0.25)
     assert Clock().share(recipes.widths_of(model.profile, fast)) <= 0.9
     less = Recipe(channels={name: ratio * 0.8 for name, ratio in fast.channels.items()})
     assert Clock().share(recipes.widths_of(model.profile, less)) > 0.9  # no more is cut than that takes
+
+
+def test_if_no_width_is_as_fast_nothing_is_compared(model, monkeypatch):
+    class OnlyBlocks(Clock):
+        def share(self, widths):
+            return 1 - 0.1 * sum(name.startswith("block: ") for name, _ in widths)
+
+    monkeypatch.setattr(recipes, "timed_widths", lambda subject: OnlyBlocks())
+    with pytest.raises(LessonError, match="still slower"):
+        recipe_for(model, EXPERIMENT, AS_FAST, 0.25)
 
 
 def test_a_model_without_blocks_does_not_fit(model):

@@ -51,6 +51,16 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "sketch": (("sketch.js",), "renderSketch", "sketch.css", '<div class="sketch"></div>'),
     "ticker": (("questions.js", "ticker.js"), "renderTicker", None, ""),
     "value": (("value.js",), "renderValue", None, ""),
+    "writing": (
+        ("writing.js",),
+        "renderWriting",
+        "writing.css",
+        '<div class="writing"><div class="texts"><section data-side="dense"><h3></h3><pre '
+        'tabindex="0"></pre></section><section data-side="pruned"><h3></h3><pre tabindex="0"></pre></section>'
+        '</div><div class="line"><span role="status"></span><button type="button"></button><span '
+        'class="key"><span class="less" style="--share:40%">less</span> or <span class="more" '
+        'style="--share:40%">more</span> probable after the cut</span></div></div>',
+    ),
 }
 IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are there
 ROOM = '<div class="room"></div>'
