@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 from ..graph.analysed import Analysed
 from ..graph.coupling import Coupling
 from ..graph.labels import Labelled
+from ..graph.nodes import op_name
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..values.profile import Layer, ModelProfile
 from ..values.subject import Subject
@@ -79,7 +80,9 @@ class _ListeningRun(GraphRun):
 
     def _layer(self, node: fx.Node, weights: Mapping[str, Layer]) -> Layer | None:
         weight = self.coupling.weights.get(node.name)
-        return weights.get(weight.tensor) if weight is not None and weight.whole else None
+        layer = weights.get(weight.tensor) if weight is not None and weight.whole else None
+        is_other_use = layer is not None and layer.kind == "embedding" and op_name(node.target) != "embedding"
+        return None if is_other_use else layer  # a table that also gives scores is rated by its look-ups
 
     def _data(self, node: fx.Node) -> fx.Node | None:
         """Return the argument that does not consist of parameters."""

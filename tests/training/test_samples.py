@@ -17,6 +17,7 @@ from explorer.registry import DATA, SAMPLES
 from explorer.training.samples import count_macs, quality, train_sample
 from explorer.training.steps import TrainingSettings, train
 from explorer.values.identity import weights_id
+from explorer.values.report import Measurement
 
 NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
@@ -67,9 +68,10 @@ def test_the_card_counts_the_model_and_names_its_data(name):
     assert facts["data_fingerprint"] == task.fingerprint
     assert facts["training"]["epochs"] == TrainingSettings.of(SAMPLES[name]).epochs
     held_out = facts["held_out"]
-    assert held_out["low"] < held_out["value"] < held_out["high"]
+    measured = Measurement.from_json(held_out)
+    assert measured.low < measured.value < measured.high
     own = {CODE: "perplexity"} | dict.fromkeys(DETECTORS, "detection_f1")
-    assert held_out["metric"] == own.get(name, "accuracy")
+    assert measured.metric == own.get(name, "accuracy")
 
 
 def test_macs_of_the_perceptron_are_its_weights():
