@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_conditions(parser)
     add = parser.add_argument
     add("--target", type=float, required=True, metavar="X", help="fraction of the cost that is removed")
-    add("--saves", choices=SAVES, default="params", help="the cost that counts (default: params)")
+    add("--cost", choices=SAVES, default="params", help="what is saved (default: params)")
     add(
         "--over",
         default=USUAL,
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     recipe = recipe_of(arguments, model)
     conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype, latency=False)
     losses = {kind: _losses(model, recipe, kind, conditions) for kind in kinds}
-    wish = JointWish(losses, arguments.target, arguments.saves)
+    wish = JointWish(losses, arguments.target, arguments.cost)
     work = timed(model, lambda: joint_plan(model, recipe, wish, device), device)
     planned = followed(as_work(work), _words)
     report = followed(stream(model, planned, conditions), _words)
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     told = predicted_loss(planned, losses)
     if arguments.json:
         document = {"recipe": planned.to_json(), "predicted_loss_growth": told, "report": report.to_json()}
-        return print_json({"target": arguments.target, "saves": arguments.saves, "over": kinds, **document})
+        return print_json({"target": arguments.target, "saves": arguments.cost, "over": kinds, **document})
     return show(f"{report_text(report)}\n\nThe scans of single parts add up to {told:+.3f} nats of loss.")
 
 

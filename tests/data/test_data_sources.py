@@ -172,7 +172,7 @@ def test_classes_are_matched_by_name_where_the_model_names_them(pets):
     assert task.split("tuning").targets.bincount(minlength=4).tolist() == [5, 0, 5, 5]
     assert all(
         {0: 3, 1: 0, 2: 2}[int(i[1, 0, 0])] == t
-        for i, t in zip(*vars(task.split("tuning")).values(), strict=True)
+        for i, t in zip(task.split("tuning").inputs, task.split("tuning").targets, strict=True)
     )
 
 

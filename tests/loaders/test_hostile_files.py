@@ -420,7 +420,7 @@ class TestTransformers:
     def test_pickled_weights_are_not_read(self, classifier, canary):
         (classifier / "model.safetensors").unlink()
         torch.save({"a": Crafted(canary)}, classifier / "pytorch_model.bin")
-        assert "takes an image classifier with config.json and model.safetensors" in one_sentence(
+        assert "with config.json and model.safetensors that needs no code" in one_sentence(
             load, f"hf:{classifier}"
         )
 
