@@ -305,17 +305,19 @@ def _words(asked: Question, state: JobState) -> dict[str, Any]:
 
 
 def _draw_question() -> None:
+    """Draw three rows, also while nothing can be repaired, so that the figure keeps its place."""
+    hidden: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _asked_anew}
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="curve_question"):
-        hidden: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _asked_anew}
-        along = _alongs().select("Curve", help=ALONG_HELP, width=215, **hidden)
+        along = _alongs().select("Curve", help=ALONG_HELP, **hidden)
         if along != "strength":
             _allocators().select("Allocator", help=GLOSSARY["allocator"], width=150, **hidden)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
         if _can_repair(along):
             quick = _is_quick()
             st.toggle("Repaired", quick, _repaired_key(quick), REPAIRED_HELP, _asked_anew)
     usual = usual_axis(along)
-    _axes(usual).switch("Against", label_visibility="collapsed", on_change=_asked_anew)
+    _axes(usual).switch("Against", **hidden)
 
 
 def _asked_anew() -> None:
