@@ -27,7 +27,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         (f"{CONSOLE}/cost.js", "trail.js", "cards.js"),
         "renderCards",
         "cards.css",
-        '<div class="cards"></div>',
+        '<div class="room"><div class="cards"></div></div>',
     ),
     "status": (
         ("status.js",),
