@@ -85,7 +85,8 @@ def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, 
     value = value_of(metric, rows)
     if metric.in_logs:
         _, low, high = interval(_logarithm(metric), rows, level)
-        return value, *(float(torch.tensor(end, dtype=torch.float64).exp()) for end in (low, high))
+        low, high = torch.tensor([low, high], dtype=torch.float64).exp().tolist()
+        return value, low, high
     if is_proportion(metric, rows):
         return value, *wilson(round(float(rows[:, 0].sum())), len(rows), level)
     low, high = _spread(value, _values(metric, rows), _influence(metric, rows), level)
