@@ -65,12 +65,12 @@ def _source(plugin: Plugin) -> str:
     return f"{plugin.name}:{plugin.traits['place']}" if "place" in plugin.traits else plugin.name
 
 
-def quality(found: dict[str, Any]) -> str:
+def quality(card: dict[str, Any]) -> str:
     """Return the deciding metric of a sample's card with its interval, as text."""
-    samples = found["samples"]
+    samples = card["samples"]
     if not samples:
         return "not trained yet"
-    if found["correct"] is not None:
-        return format_accuracy(found["correct"], samples, samples)
-    numbers = {key: found[key] for key in ("value", "low", "high", "unit", "samples")}
-    return f"{metric_title(found['metric'])} {format_measured(Measurement(**numbers), samples)}"
+    if card["correct"] is not None:
+        return format_accuracy(card["correct"], samples, samples)
+    numbers = {key: card[key] for key in ("value", "low", "high", "unit", "samples")}
+    return f"{metric_title(card['metric'])} {format_measured(Measurement(**numbers), samples)}"

@@ -56,12 +56,12 @@ def text(path: str = "", reader: Reader = ANY, *, samples: int = 1000, files: st
     form, place = _form(reader), Path(path).expanduser()
     length = reader.shape[0]
     paths = _paths(place, files) if place.is_dir() else {"": [place]}
-    documents = {name: [document_of(text, form) for text in _read(found)] for name, found in paths.items()}
+    documents = {name: [document_of(text, form) for text in _read(parts)] for name, parts in paths.items()}
     is_few = min(map(len, documents.values())) < FEW
     if is_few:
-        documents = {name: _pieces(found, length * PIECE) for name, found in documents.items()}
+        documents = {name: _pieces(parts, length * PIECE) for name, parts in documents.items()}
     splits = _splits(documents, reader, samples)
-    facts = file_facts([path for found in paths.values() for path in found], place.parent)
+    facts = file_facts([path for parts in paths.values() for path in parts], place.parent)
     return Task(
         f"text:{place.name}",
         reader.shape,

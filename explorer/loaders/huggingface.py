@@ -201,12 +201,12 @@ def _rules(transformers: Any, source: str, how: Mapping[str, Any]) -> dict[str, 
     """Return preprocessor_config.json as data; empty if there is none."""
     local = {"local_files_only": how["local_files_only"]}
     try:
-        found, _ = transformers.image_processing_utils.ImageProcessingMixin.get_image_processor_dict(
+        facts, _ = transformers.image_processing_utils.ImageProcessingMixin.get_image_processor_dict(
             source, **local
         )
     except OSError:
         return {}
-    return found
+    return facts
 
 
 def _pictures(transformers: Any, config: Any, source: str, how: Mapping[str, Any]) -> InputForm:

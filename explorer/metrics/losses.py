@@ -91,10 +91,10 @@ def mean_of(loss: Loss, outputs: Any, targets: Any) -> Tensor:
         ExplorerError: the loss fails, or returns anything else.
     """
     try:
-        found = loss(outputs, targets)
+        mean = loss(outputs, targets)
     except Exception as error:  # the border of the user's code
         raise ExplorerError(f"The loss of the task fails ({description(error)}).") from error
-    if not isinstance(found, Tensor) or found.numel() != 1:
-        got = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+    if not isinstance(mean, Tensor) or mean.numel() != 1:
+        got = f"shape {tuple(mean.shape)}" if isinstance(mean, Tensor) else type(mean).__name__
         raise ExplorerError(f"The loss of the task must give one number, the mean over the batch, got {got}.")
-    return found.reshape(())
+    return mean.reshape(())

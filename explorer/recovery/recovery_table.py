@@ -233,12 +233,12 @@ class TrainingBench:
 
     def rows(self, arm: TableArm) -> Returning[tuple[RecoveryRow, ...]]:
         """Train an arm and return its row, after those of the same cut that need no training."""
-        found, rate = yield from self._trained(arm.recipe, arm.how)
-        row = RecoveryRow(arm.kind, arm.ratio, arm.name, _ends(found), rate, arm.macs)
+        runs, rate = yield from self._trained(arm.recipe, arm.how)
+        row = RecoveryRow(arm.kind, arm.ratio, arm.name, _ends(runs), rate, arm.macs)
         if not arm.kind:
-            untouched = RecoveryRow("", 0.0, "as it came", (found[0].baseline,), macs=arm.macs)
+            untouched = RecoveryRow("", 0.0, "as it came", (runs[0].baseline,), macs=arm.macs)
             return (untouched, row)
-        return (*_untrained(arm.kind, arm.ratio, arm.name, found, arm.macs), row)
+        return (*_untrained(arm.kind, arm.ratio, arm.name, runs, arm.macs), row)
 
     def _trained(self, recipe: Recipe, how: RecoveryPlan) -> Returning[tuple[list[Recovery], float]]:
         """Train a recovery for each seed, and return the rate that they share: that of the lowest loss on the

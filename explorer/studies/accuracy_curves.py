@@ -75,18 +75,18 @@ def swept(
     settings = replace(recipe, channels={}, weights={}, keep={}, remove={}, blocks=())
     if granularity == "weight" and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
         settings = replace(settings, criterion=Choice("l1"))
-    found: dict[float, Recipe] = {}
+    recipes: dict[float, Recipe] = {}
     for target in sorted(targets):
         try:
             wish = Allocation(Choice(allocator), target, granularity)
-            found[target] = allocate(model, settings, wish) if target else settings
+            recipes[target] = allocate(model, settings, wish) if target else settings
         except TargetError:
             continue
     name = (
         f"{'channels' if granularity == 'channel' else 'single weights'}, {settings.criterion.name}, "
         f"{allocator}"
     )
-    return Family(name, tuple(found), tuple(found.values()))
+    return Family(name, tuple(recipes), tuple(recipes.values()))
 
 
 def structured_and_unstructured(
@@ -183,10 +183,10 @@ def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Work[Lines]:
 
     If no channel is removed, the model has the dense one's shapes and therefore its latency.
     """
-    found = {name: list(reports) for name, reports in lines.items()}
-    total, count = sum(map(len, found.values())), 0
+    timed = {name: list(reports) for name, reports in lines.items()}
+    total, count = sum(map(len, timed.values())), 0
     dense = build(model, masks_for(model, Recipe()), device)
-    for reports in found.values():
+    for reports in timed.values():
         for place, report in enumerate(reports):
             yield reached(count, total, "timing points")
             models = {"dense": dense}
@@ -214,4 +214,4 @@ def timed(model: Analysed, lines: Lines, device: str = "cpu") -> Work[Lines]:
                 pruned=replace(report.pruned, latency_ms=own),
             )
             count += 1
-            yield Step({name: tuple(values) for name, values in found.items()})
+            yield Step({name: tuple(values) for name, values in timed.items()})

@@ -216,14 +216,14 @@ def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(model.profile.prunable_layers, HIGHEST)
-    found = {
+    highest = {
         name: min(HIGHEST, all_but_one(group.units)) for name, group in model.profile.free_groups.items()
     }
-    if not found:
+    if not highest:
         raise ExplorerError(
             f"No channels of {model.subject.name!r} can be pruned; search with granularity weight."
         )
-    return found
+    return highest
 
 
 def _study(
@@ -331,11 +331,11 @@ def _remembered(trial: Trial) -> dict[str, Any]:
 
 def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> tuple[Trial, ...]:
     """Return the finished trials of earlier searches."""
-    found = []
+    trials = []
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
         about = trial.user_attrs
         drop = Drop.from_json(about["drop"])
-        found.append(
+        trials.append(
             Trial(
                 trial.number,
                 recipe.with_ratios(plan.granularity, trial.params),
@@ -347,7 +347,7 @@ def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> 
                 about["run"],
             )
         )
-    return tuple(found)
+    return tuple(trials)
 
 
 def _measured(about: Mapping[str, Any]) -> Measurement:
@@ -361,7 +361,7 @@ def _measured(about: Mapping[str, Any]) -> Measurement:
 
 def check_winner(
     model: Analysed,
-    found: Search,
+    search: Search,
     conditions: Conditions = EVERYTHING,
     *,
     store: Store | None = None,
@@ -371,10 +371,10 @@ def check_winner(
     Raises:
         ExplorerError: there is no winner, or no held-out data.
     """
-    winner, runs = found.winner, store or Store(paths.cache())
+    winner, runs = search.winner, store or Store(paths.cache())
     if winner is None:
         raise ExplorerError(
-            f"No trial loses at most {found.allowed}, so there is no winner; allow more, or run more trials."
+            f"No trial loses at most {search.allowed}, so there is no winner; allow more, or run more trials."
         )
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
     note, tags = f"winner of a search, trial {winner.number}", [TAG, "held-out"]

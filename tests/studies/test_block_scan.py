@@ -39,8 +39,8 @@ def blocks(model):
 
 
 def test_influence_is_that_of_a_loop_by_hand(model):
-    found = outcome(block_scores(model, Choice("block_influence")))
-    assert list(found) == NAMES
+    scores = outcome(block_scores(model, Choice("block_influence")))
+    assert list(scores) == NAMES
     task, network = model.subject.task, model.subject.model
     inputs = task.normalisation(training_data(model.subject).first(256).inputs)
     with torch.no_grad():
@@ -48,9 +48,9 @@ def test_influence_is_that_of_a_loop_by_hand(model):
         for name, block in zip(NAMES, network.blocks, strict=True):
             y = x + block(x.float()).double()
             by_hand = 1 - (x * y).sum(1) / (x.norm(dim=1) * y.norm(dim=1))
-            assert found[name] == pytest.approx(float(by_hand.mean()), abs=1e-5)
+            assert scores[name] == pytest.approx(float(by_hand.mean()), abs=1e-5)
             x = y
-    assert found["blocks.2"] == pytest.approx(0, abs=1e-6)  # it does nothing
+    assert scores["blocks.2"] == pytest.approx(0, abs=1e-6)  # it does nothing
 
 
 @pytest.mark.parametrize("name", list(BLOCK_CRITERIA))

@@ -147,12 +147,12 @@ class Branches:
                 yield part, []
 
     def _head(self, part: str, ratio: float) -> Piece:
-        found = self._heads.get((part, ratio))
-        if found is None:
-            found = self._branches[part].head(self._masks_of(part, ratio))
+        head = self._heads.get((part, ratio))
+        if head is None:
+            head = self._branches[part].head(self._masks_of(part, ratio))
             if self._keep_heads:
-                self._heads[part, ratio] = found
-        return found
+                self._heads[part, ratio] = head
+        return head
 
 
 def _needed(

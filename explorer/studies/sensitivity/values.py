@@ -58,7 +58,7 @@ class ScanPlan:
         """Whether each point is repaired before it is measured."""
         return self.recipe.after == "least_squares"
 
-    def is_enough(self, found: Reach, estimate: float, scale: float = 1.0) -> bool:
+    def is_enough(self, reach: Reach, estimate: float, scale: float = 1.0) -> bool:
         """Whether an adaptive scan knows this drop well enough.
 
         Args:
@@ -66,7 +66,7 @@ class ScanPlan:
         """
         if self.tolerance is None:
             return False
-        return found.half_width <= max(self.tolerance * scale, RELATIVE_TOLERANCE * abs(estimate))
+        return reach.half_width <= max(self.tolerance * scale, RELATIVE_TOLERANCE * abs(estimate))
 
 
 @dataclass(frozen=True)

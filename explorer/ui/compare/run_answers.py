@@ -70,12 +70,12 @@ def _question(chosen: Sequence[Run]) -> Hashable:
 
 def _answers(chosen: Sequence[Run]) -> None:
     state = session.lane_state(LANE)
-    found: Poll | None = state.value if state.key == _question(chosen) else None
-    if found is not None:
-        _draw_flips(found)
-        if found.targets is None:
+    poll: Poll | None = state.value if state.key == _question(chosen) else None
+    if poll is not None:
+        _draw_flips(poll)
+        if poll.targets is None:
             return
-        figure = classes_side_by_side(class_accuracies(found))
+        figure = classes_side_by_side(class_accuracies(poll))
         st.plotly_chart(figure, width="stretch", key="classes", config={"displayModeBar": False})
     elif state.busy:
         _draw_progress(state.progress)

@@ -34,16 +34,16 @@ def is_trial(run: Run) -> bool:
 
 def _trial(run: Run) -> str:
     """Return what distinguishes a trial: its number, what it leaves, its quality; "" for other runs."""
-    found = TRIAL_NOTE.match(run.note) if TAG in run.tags else None
-    if found is None:
+    match = TRIAL_NOTE.match(run.note) if TAG in run.tags else None
+    if match is None:
         return ""
     now, dense = run.report.pruned, run.report.baseline
     after, before = (
-        (now.macs, dense.macs) if found[1] == "macs" else (now.nonzero_params, dense.nonzero_params)
+        (now.macs, dense.macs) if match[1] == "macs" else (now.nonzero_params, dense.nonzero_params)
     )
     left = f", {100 * after / before:.0f} % left" if after is not None and before else ""
     value = f", {format_value(now.value, now.unit)}" if now.value is not None else ""
-    return f"trial {found[2]}{left}{value}"
+    return f"trial {match[2]}{left}{value}"
 
 
 def summary(recipe: Recipe) -> str:

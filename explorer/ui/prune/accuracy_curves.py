@@ -136,12 +136,12 @@ class Question:
 
 def _families(model: Analysed, asked: Question, recipe: Recipe) -> list[Family]:
     if asked.along == "strength":
-        found = [scaled(recipe)]
+        families = [scaled(recipe)]
     elif asked.along == "both":
-        found = list(structured_and_unstructured(model, recipe, asked.allocator))
+        families = list(structured_and_unstructured(model, recipe, asked.allocator))
     else:
-        found = [swept(model, recipe, asked.allocator, asked.along)]
-    return [*found, *(by_chance(family) for family in found)] if asked.control else found
+        families = [swept(model, recipe, asked.allocator, asked.along)]
+    return [*families, *(by_chance(family) for family in families)] if asked.control else families
 
 
 def _begin(asked: Question) -> JobState:

@@ -185,12 +185,12 @@ def _presets() -> None:
         if isinstance(name, str) and (preset := presets.get(name)) is not None:
             session.attempt(starting_points.take, preset)
 
-    told = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
+    tips = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
     st.menu_button(
         "Presets",
         list(presets),
         key="preset",
-        help=told,
+        help=tips,
         icon=":material/bolt:",
         on_click=lambda: take_named(session.shown("preset")),
     )

@@ -40,14 +40,14 @@ def _key(group: str) -> Hashable:
     return (session.subject().id, group, session.conditions().device)
 
 
-def found(group: str) -> Staircase | None:
+def staircase(group: str) -> Staircase | None:
     """Return what was measured for a group in this session."""
     return session.recalled(FOUND, {}).get(_key(group))
 
 
 def fast_ratios(group: str) -> tuple[float, ...]:
     """Return the ratios on fast edges of a group, for a fader that snaps; () until it was measured."""
-    known = found(group)
+    known = staircase(group)
     return known.fast_ratios if known else ()
 
 
@@ -112,7 +112,7 @@ def draw() -> None:
 def _facet() -> Hashable:
     """Return the figure in a few steps: drawing it costs more than a round."""
     group = _group()
-    known = found(group)
+    known = staircase(group)
     busy = _job(group).asked and session.lane_state(LANE).busy
     drawn = known and known.rounds // ROUNDS_DRAWN
     return (
@@ -147,7 +147,7 @@ def _draw_found() -> None:
         )
         if state is not None and state.busy:
             st.button("Stop", "stop staircase", on_click=lambda: _job(group).stop(), type="tertiary")
-        elif found(group) is None:
+        elif staircase(group) is None:
             st.button(
                 "Measure the staircase",
                 "start staircase",
@@ -155,7 +155,7 @@ def _draw_found() -> None:
                 lambda: _job(group).start(),
                 icon=":material/timer:",
             )
-    known, chosen = found(group), session.recipe().channels.get(group)
+    known, chosen = staircase(group), session.recipe().channels.get(group)
     if known is None:
         st.caption(
             "Fewer channels are not always faster: latency falls in steps, and they differ from machine to "

@@ -146,14 +146,14 @@ def _search_more() -> None:
 
 
 def _draw() -> None:
-    state, found = session.lane_state(LANE), _found()
-    own = state.key == _key() or found is not None
+    state, search = session.lane_state(LANE), _found()
+    own = state.key == _key() or search is not None
     with st.container(horizontal=True, vertical_alignment="center"):
         if state.busy:
-            layout.draw_share(*_share(found))
+            layout.draw_share(*_share(search))
             st.button("Stop", "stop search", on_click=session.cancel, args=(LANE, state.key), type="tertiary")
-        elif found is None or len(found.trials) < found.plan.trials:
-            word = "Search" if found is None else "Go on"
+        elif search is None or len(search.trials) < search.plan.trials:
+            word = "Search" if search is None else "Go on"
             st.button(
                 word, "start search", on_click=keeping.begin, args=(_start,), icon=":material/travel_explore:"
             )
@@ -167,13 +167,13 @@ def _draw() -> None:
             )
     if own and state.error:
         layout.draw_notice(state.error)
-    for told in found.notes if found else ():
+    for told in search.notes if search else ():
         st.caption(layout.plain(told))
-    if found is not None and found.trials:
-        _draw_found(found)
+    if search is not None and search.trials:
+        _draw_found(search)
 
 
-def _share(found: Search | None) -> tuple[float, str]:
+def _share(search: Search | None) -> tuple[float, str]:
     state = session.lane_state(LANE)
     done, total = (state.progress.done, state.progress.total) if state.progress else (0, 1)
     left = (
@@ -181,7 +181,7 @@ def _share(found: Search | None) -> tuple[float, str]:
         if state.seconds_left and state.seconds_left > 90
         else ""
     )
-    front = f", {len(found.front)} on the front" if found else ""
+    front = f", {len(search.front)} on the front" if search else ""
     return done / max(
         1, total
     ), f"{done:,} of {total:,} trials{front}{left}" if state.progress else "Waiting for its turn …"
@@ -190,14 +190,14 @@ def _share(found: Search | None) -> tuple[float, str]:
 # --------------------------------------------------------------------------- what came of it
 
 
-def _draw_found(found: Search) -> None:
-    chosen = _chosen(found)
+def _draw_found(search: Search) -> None:
+    chosen = _chosen(search)
     with st.container(key="below search"):
         seen, listed = st.columns(2, gap="large")
     with seen:
-        key = f"search front {len(found.trials)}"
+        key = f"search front {len(search.trials)}"
         st.plotly_chart(
-            search_front(found, chosen.number),
+            search_front(search, chosen.number),
             width="stretch",
             key=key,
             config=PLAIN,
@@ -209,7 +209,7 @@ def _draw_found(found: Search) -> None:
             "as good."
         )
     with listed:
-        names = {trial.number: _called(trial) for trial in _offered(found, chosen)}
+        names = {trial.number: _called(trial) for trial in _offered(search, chosen)}
         ShownOffer("search trial", names, chosen.number, partial(session.remember, CHOSEN)).select("Trial")
         for line in _lines(chosen):
             st.caption(layout.plain(line))
@@ -295,14 +295,14 @@ def _check() -> None:
 
 
 def _draw_winner() -> None:
-    found, running = _found(), session.lane_state(LANE).busy
-    if found is None or running or not found.trials:
+    search, running = _found(), session.lane_state(LANE).busy
+    if search is None or running or not search.trials:
         return
-    winner = found.winner
+    winner = search.winner
     if winner is None:
         st.caption(
-            f"No trial loses at most {found.allowed}, so there is no winner yet; allow more, or raise *Total "
-            "trials* and press *Go on*."
+            f"No trial loses at most {search.allowed}, so there is no winner yet; allow more, or raise "
+            "*Total trials* and press *Go on*."
         )
         return
     st.markdown("**The winner, on data that no trial has seen**")

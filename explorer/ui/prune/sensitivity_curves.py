@@ -50,7 +50,7 @@ def _facet() -> Hashable:
     """Return the figure in a few steps: drawing it costs more than a portion of a scan."""
     return tuple(
         (scan.plan.granularity, scan.plan.is_repaired, _tenths(scan), scan.finished)
-        for scan in sensitivity_scan.found()
+        for scan in sensitivity_scan.known_scans()
     )
 
 
@@ -65,13 +65,13 @@ def _words_facet() -> Hashable:
     report = session.report()
     return (
         report
-        and any(scan.finished for scan in sensitivity_scan.found())
+        and any(scan.finished for scan in sensitivity_scan.known_scans())
         and (session.live_key(), report.stage)
     )
 
 
 def _draw() -> None:
-    scans = sensitivity_scan.found()
+    scans = sensitivity_scan.known_scans()
     if not scans:
         st.caption(EMPTY)
         return
@@ -116,7 +116,7 @@ def _added_up(recipe: Recipe, report: Report | None) -> str | None:
     """Return whether single drops add up to that of the recipe, if a finished scan covers it."""
     if report is None or report.drop is None or report.stage != "final" or recipe.is_empty:
         return None
-    for scan in sensitivity_scan.found():
+    for scan in sensitivity_scan.known_scans():
         if scan.finished and recipe.ratios(scan.plan.granularity):
             try:
                 return words(additivity(scan, recipe, report))
@@ -125,20 +125,20 @@ def _added_up(recipe: Recipe, report: Report | None) -> str | None:
     return None
 
 
-def words(found: Additivity) -> str:
+def words(added: Additivity) -> str:
     r"""Return the comparison in words.
 
     >>> print(words(Additivity(2, 0.04, 0.30, 0.26, 0.22, 0.30, "different")).replace("; ", ";\n"))
     One by one, the 2 parts of your recipe would lose 4.0 points;
     together they lose 30.0: 26.0 more (22.0 to 30.0).
     """
-    alone, together = 100 * found.expected, 100 * found.measured
-    gap, low, high = (100 * value for value in (found.gap, found.low, found.high))
+    alone, together = 100 * added.expected, 100 * added.measured
+    gap, low, high = (100 * value for value in (added.gap, added.low, added.high))
     said = (
-        f"One by one, the {found.parts} parts of your recipe would lose {alone:.1f} points; "
+        f"One by one, the {added.parts} parts of your recipe would lose {alone:.1f} points; "
         f"together they lose {together:.1f}"
     )
-    if found.verdict == "different":
+    if added.verdict == "different":
         far = (
             f"{gap:.1f} more ({low:.1f} to {high:.1f})"
             if gap > 0
@@ -146,5 +146,5 @@ def words(found: Additivity) -> str:
         )
         return f"{said}: {far}."
     return f"{said}: that adds up " + (
-        "within a point." if found.verdict == "equivalent" else "as far as one can tell."
+        "within a point." if added.verdict == "equivalent" else "as far as one can tell."
     )

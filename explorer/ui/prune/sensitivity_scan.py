@@ -90,7 +90,7 @@ def _keep(key: Hashable, found: Scan) -> None:
     session.remember(FOUND, dict([*others.items(), (key, found)][-KEPT:]))
 
 
-def found() -> list[Scan]:
+def known_scans() -> list[Scan]:
     """Return scans of channels and of single weights, as far as they are known."""
     return [known for bank in MODES["Combined"] if (known := _found(bank)) is not None]
 
@@ -104,7 +104,7 @@ def dense_quality() -> dict[str, Any] | None:
     """Return the dense model's quality in the scans, and what guessing reaches, for predictions while a fader
     is dragged; None without a scan. It predicts nothing if blocks are removed, of which a scan knows nothing.
     """
-    known = next(iter(found()), None)
+    known = next(iter(known_scans()), None)
     task, measured = session.subject().task, known.baseline if known else None
     if known is None or measured is None or measured.value is None or not known.points:
         return None
