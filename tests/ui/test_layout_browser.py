@@ -23,6 +23,7 @@ PATIENCE = 60_000  # ms
 RECIPE = Recipe(channels={"conv1": 0.25})
 OF_STREAMLIT = ("scrollable-region-focusable",)  # its blocks of code cannot be reached by the keyboard
 CONTRAST = ("color-contrast",)
+BROKEN = "Axe encountered an error"  # as over the highlighted lines of code blocks, which are left out
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 # boxes of the Prune page, in one look
 BOXES = """() => {
@@ -84,13 +85,13 @@ def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(p
 def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is_seen(page, served):
     opened(page, served, "guide", WIDE)
     page.wait_for_selector(".skip-link", state="attached")
+    # negative controls: text that nobody can read, and a box that is too wide
+    page.evaluate("() => { document.querySelector('h1').style.color = '#eeeeee'; }")
+    assert any(found.startswith("color-contrast") for found in serious(page, CONTRAST))
     page.keyboard.press("Tab")
     expect(page.locator(".skip-link")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("#page-title")).to_be_focused()
-    # negative controls: text that nobody can read, and a box that is too wide
-    page.evaluate("() => { document.querySelector('h1').style.color = '#eeeeee'; }")
-    assert any(found.startswith("color-contrast") for found in serious(page, CONTRAST))
     page.evaluate(
         "() => { const wide = document.body.appendChild(document.createElement('div'));"
         " wide.style.cssText = 'position: absolute; top: 0; left: 0; width: 3000px; height: 9px'; }"
@@ -107,10 +108,12 @@ def serious(page, rules: tuple[str, ...] = ()) -> list[str]:
     """What axe-core calls serious or critical, one line a rule; by all rules unless some are named."""
     page.add_script_tag(path=str(AXE))
     found = page.evaluate(
-        "(rules) => axe.run(document, { resultTypes: ['violations'],"
-        " ...(rules.length ? { runOnly: rules } : {}) })",
+        "(rules) => axe.run({ include: ['html'], exclude: ['pre'] }, {"
+        " resultTypes: ['violations', 'incomplete'], ...(rules.length ? { runOnly: rules } : {}) })",
         list(rules),
     )
+    # a rule that stumbles over one element says nothing of all others: no silence, but a fault of this test
+    assert [one["id"] for one in found["incomplete"] if BROKEN in json.dumps(one)] == []
     return [
         f"{one['id']}: {json.dumps([node['html'][:120] for node in one['nodes'][:3]])}"
         for one in found["violations"]
