@@ -17,6 +17,21 @@ REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 outward.forbid(outward.seen.append)
 
 
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--heavy", action="store_true", help="also run the long tables, of which a sample always runs"
+    )
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    """Leave out what is marked heavy, unless it is asked for."""
+    if not config.getoption("--heavy"):
+        left_out = pytest.mark.skip(reason="a long table: runs with --heavy")
+        for item in items:
+            if "heavy" in item.keywords:
+                item.add_marker(left_out)
+
+
 @pytest.fixture(autouse=True)
 def nothing_leaves_the_machine() -> Iterator[None]:
     """No test reaches another machine, not even where the attempt is caught."""
@@ -66,6 +81,12 @@ def browser_type_launch_args(browser_type_launch_args):
     if found is None:
         _missing("No Chromium on this machine")
     return {**browser_type_launch_args, "executable_path": found, "args": ["--no-sandbox"]}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    """Without animations: a skeleton that shimmers costs a processor more than all else of a page."""
+    return {**browser_context_args, "reduced_motion": "reduce"}
 
 
 @pytest.fixture(scope="session")

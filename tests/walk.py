@@ -249,7 +249,7 @@ def shrunk(steps: Sequence[Step], fails: Callable[[Sequence[Step]], bool], secon
 @contextmanager
 def walker_of(browser: Browser, server: serving.Server, models: Sequence[str]) -> Iterator[Walker]:
     """A user with a fresh browser."""
-    context = browser.new_context(accept_downloads=True)
+    context = browser.new_context(accept_downloads=True, reduced_motion="reduce")
     try:
         yield Walker(context, server.url, models, Signs(server.url, server.log))
     finally:

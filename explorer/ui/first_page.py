@@ -48,4 +48,4 @@ def _opened(port: int, until: float) -> int:
 
 
 if __name__ == "__main__":
-    print(open_page(int(sys.argv[1])))
+    open_page(int(sys.argv[1]))

@@ -32,6 +32,7 @@ from explorer.values.subject import Normalisation, Subject
 
 TRAINED = [name for name in SAMPLES if weights_path(name).is_file() and load(name).task.tells_classes]
 KINDS = ("structured", "unstructured", "combined")
+ALL_KINDS = ("digits-mlp", "shapes-resnet")  # of the others, one kind always, all with --heavy
 COUNTED = {
     "digits": 450,
     "shapes": 200,
@@ -76,8 +77,12 @@ def recipe_of(kind, graph):
     return Recipe(channels=channels, weights=weights)
 
 
+def left_out(name, kind):
+    return name not in ALL_KINDS and kind != "combined"
+
+
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
+def shipped(tmp_path_factory, request):
     """(model, kind) -> what the Report counted, what the plain loop counted, the bytes of the zip, the
     Report.
     """
@@ -89,6 +94,8 @@ def shipped(tmp_path_factory):
         graph, split = graph_of(subject), subject.task.split("tuning").first(samples)
         np.savez(folder / f"{name}.npz", inputs=split.inputs.numpy(), targets=split.targets.numpy())
         for kind in KINDS:
+            if left_out(name, kind) and not request.config.getoption("--heavy"):
+                continue
             recipe = recipe_of(kind, graph)
             packed = export(Analysed(subject, graph), recipe)
             zipfile.ZipFile(io.BytesIO(packed)).extractall(folder / f"{name} {kind}")
@@ -118,8 +125,14 @@ def _counted(place, name, counts):
     return judge_for(task)(answers, targets).measurement().value
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize(
+    "name, kind",
+    [
+        pytest.param(name, kind, marks=pytest.mark.heavy if left_out(name, kind) else ())
+        for name in TRAINED
+        for kind in KINDS
+    ],
+)
 def test_a_plain_loop_over_the_export_counts_what_the_report_says(shipped, name, kind):
     report, counted, packed = shipped[name, kind]
     if report.pruned.correct is None:

@@ -27,7 +27,12 @@ LEFT = {
 }
 
 
-@pytest.mark.parametrize("name", list(LEFT))
+ALWAYS = "torchvision:mobilenet_v3_small", "torchvision:squeezenet1_0", "torchvision:shufflenet_v2_x1_0"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.heavy) for name in LEFT]
+)
 def test_a_family_is_shrunk_and_proven(name):
     if find_spec(name.split(":")[0]) is None:
         pytest.skip("a package of the extra 'zoo' is not installed")

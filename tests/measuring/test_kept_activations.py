@@ -25,6 +25,7 @@ from explorer.values.subject import Subject
 QUICK = Conditions(samples=140, latency=False)  # two batches
 MANY = 10**9
 NAMES = ["digits-mlp", "digits-cnn", "shapes-resnet", "shapes-mobilenet", "shapes-vit", "shapes-densenet"]
+ALWAYS = "digits-mlp", "digits-cnn", "shapes-vit"
 
 
 def opened(name: str) -> tuple[Subject, ModelGraph]:
@@ -47,7 +48,9 @@ def moves(model: Analysed) -> Iterator[Recipe]:
     yield Recipe(weights=dict.fromkeys(layers, 0.3) | {layers[-2]: 0.7})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ALWAYS else pytest.mark.heavy) for name in NAMES]
+)
 def test_counts_and_losses_are_those_of_the_whole_forward(name):
     subject, graph = opened(name)
     trail, began_late = Trail(MANY), 0

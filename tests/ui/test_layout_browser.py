@@ -22,6 +22,8 @@ WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 800, "height": 900}
 PATIENCE = 60_000  # ms
 RECIPE = Recipe(channels={"conv1": 0.25})
 OF_STREAMLIT = ("scrollable-region-focusable",)  # its blocks of code cannot be reached by the keyboard
+CONTRAST = ("color-contrast",)
+BROKEN = "Axe encountered an error"  # as over the highlighted lines of code blocks, which are left out
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 # boxes of the Prune page, in one look
 BOXES = """() => {
@@ -61,10 +63,10 @@ def test_every_page_has_one_head_a_title_of_its_own_and_no_sideways_scroll(page,
     light = page.evaluate(BACKGROUND)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"() => ({BACKGROUND})() !== {light!r}")
-    assert serious(page) == []
+    assert serious(page, CONTRAST) == []  # all else is the same in both themes
 
 
-def test_the_cockpit_is_above_the_fold_and_its_boxes_do_not_overlap(page, served):
+def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(page, served):
     opened(page, served, "prune", WIDE)
     page.wait_for_selector(".strip")
     expect(page.locator(".live-figure .plot")).to_be_visible()
@@ -72,12 +74,7 @@ def test_the_cockpit_is_above_the_fold_and_its_boxes_do_not_overlap(page, served
     assert found["metrics"][3] <= found["toolbar"][1] <= found["faders"][1]
     assert found["faders"][2] <= found["curve"][0]  # next to each other
     assert max(found["faders"][3], found["plot"][3]) <= WIDE["height"]
-
-
-def test_in_a_narrow_window_the_curve_is_under_the_faders_and_the_numbers_stay(page, served):
-    opened(page, served, "prune", NARROW)
-    page.wait_for_selector(".strip")
-    expect(page.locator(".live-figure .plot")).to_be_visible()
+    page.set_viewport_size(NARROW)
     page.wait_for_timeout(500)
     found = page.evaluate(BOXES)
     assert found["faders"][3] <= found["curve"][1]
@@ -85,8 +82,16 @@ def test_in_a_narrow_window_the_curve_is_under_the_faders_and_the_numbers_stay(p
     assert page.evaluate(BOXES)["metrics"][1] >= 0
 
 
-def test_a_box_that_is_too_wide_is_seen(page, served):
+def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is_seen(page, served):
     opened(page, served, "guide", WIDE)
+    page.wait_for_selector(".skip-link", state="attached")
+    # negative controls: text that nobody can read, and a box that is too wide
+    page.evaluate("() => { document.querySelector('h1').style.color = '#eeeeee'; }")
+    assert any(found.startswith("color-contrast") for found in serious(page, CONTRAST))
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip-link")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#page-title")).to_be_focused()
     page.evaluate(
         "() => { const wide = document.body.appendChild(document.createElement('div'));"
         " wide.style.cssText = 'position: absolute; top: 0; left: 0; width: 3000px; height: 9px'; }"
@@ -94,30 +99,21 @@ def test_a_box_that_is_too_wide_is_seen(page, served):
     assert page.evaluate(SIDEWAYS) > 0
 
 
-def test_the_first_stop_of_the_tab_key_leads_to_the_content(page, served):
-    opened(page, served, "guide", WIDE)
-    page.wait_for_selector(".skip-link", state="attached")
-    page.keyboard.press("Tab")
-    expect(page.locator(".skip-link")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.locator("#page-title")).to_be_focused()
-
-
-def test_what_nobody_can_read_is_seen(page, served):
-    opened(page, served, "guide", WIDE)
-    page.evaluate("() => { document.querySelector('h1').style.color = '#eeeeee'; }")
-    assert any(found.startswith("color-contrast") for found in serious(page))
-
-
 def test_pictures_of_channels_are_shown(page, served):
     opened(page, served, "channels", WIDE)
     expect(page.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
 
 
-def serious(page) -> list[str]:
-    """What axe-core calls serious or critical, one line a rule."""
+def serious(page, rules: tuple[str, ...] = ()) -> list[str]:
+    """What axe-core calls serious or critical, one line a rule; by all rules unless some are named."""
     page.add_script_tag(path=str(AXE))
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    found = page.evaluate(
+        "(rules) => axe.run({ include: ['html'], exclude: ['pre'] }, {"
+        " resultTypes: ['violations', 'incomplete'], ...(rules.length ? { runOnly: rules } : {}) })",
+        list(rules),
+    )
+    # a rule that stumbles over one element says nothing of all others: no silence, but a fault of this test
+    assert [one["id"] for one in found["incomplete"] if BROKEN in json.dumps(one)] == []
     return [
         f"{one['id']}: {json.dumps([node['html'][:120] for node in one['nodes'][:3]])}"
         for one in found["violations"]

@@ -86,7 +86,7 @@ KINDS = (
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_planted_fault_is_seen_in_a_second_tab_too(browser, server, kind):
     signs = Signs(server.url)
-    context = browser.new_context()
+    context = browser.new_context(reduced_motion="reduce")
     signs.watch(context)
     context.new_page()
     page = context.new_page()
@@ -102,7 +102,7 @@ def test_a_planted_fault_is_seen_in_a_second_tab_too(browser, server, kind):
 @pytest.mark.browser
 def test_a_server_that_is_gone_is_a_sign(browser, tmp_path):
     with serving.running(tmp_path, "digits-mlp") as found:
-        signs, context = Signs(found.url, found.log), browser.new_context()
+        signs, context = Signs(found.url, found.log), browser.new_context(reduced_motion="reduce")
         signs.watch(context)
         page = context.new_page()
         page.goto(f"{found.url}/_stcore/health")

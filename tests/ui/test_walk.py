@@ -88,7 +88,7 @@ FAULTS = {
 @pytest.fixture
 def walker(browser, server):
     """A random user of the shared server, with a browser of its own."""
-    context = browser.new_context()
+    context = browser.new_context(reduced_motion="reduce")
     yield Walker(context, server.url, MODELS, Signs(server.url, server.log))
     context.close()
 
@@ -101,7 +101,7 @@ def fault(browser, server):
     """What goes wrong on a path in which a fault is planted."""
 
     def fault(kind: str, *steps: Step) -> str:
-        context = browser.new_context()
+        context = browser.new_context(reduced_motion="reduce")
         context.add_init_script(PLANTED % FAULTS[kind])
         said = failing(Walker(context, server.url, MODELS, Signs(server.url)), steps)
         context.close()
@@ -111,13 +111,16 @@ def fault(browser, server):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("kind", list(FAULTS))
+@pytest.mark.parametrize(
+    "kind", ["console", *(pytest.param(k, marks=pytest.mark.heavy) for k in ("box", "error"))]
+)
 def test_a_planted_fault_ends_a_path(fault, kind):
     first, second = MENU.values()
     assert "planted" in fault(kind, first, second)
 
 
 @pytest.mark.browser
+@pytest.mark.heavy
 def test_a_path_in_a_browser_is_shortened_to_what_leads_to_the_fault(fault):
     first, second = MENU.values()
     path = [first, Step("escape"), second]

@@ -219,17 +219,25 @@ def test_two_factories_of_one_file_are_two_models(tmp_path):
         assert scale == subject.model.gain
 
 
-PRINT_ID = "import sys; from explorer.loaders.model_text import load; print(load(sys.argv[1]).id)"
+PRINT_IDS = """
+import sys
+from explorer.loaders.model_text import load
+print(*(load(spec).id for spec in sys.argv[1:]))
+"""
 
 
-def id_elsewhere(spec: str, seed: int) -> str:
-    """Of the same model in a process of its own."""
+def ids_elsewhere(*specs: str, seed: int) -> list[str]:
+    """Of the same models in a process of its own."""
     environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
     done = subprocess.run(
-        [sys.executable, "-c", PRINT_ID, spec], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PRINT_IDS, *specs],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return done.stdout.split()
 
 
 def test_an_id_is_the_same_in_every_process_and_folder_and_without_comments(tmp_path):
@@ -239,20 +247,25 @@ def test_an_id_is_the_same_in_every_process_and_folder_and_without_comments(tmp_
     spec, other = (f"{written(folder, forward=forward)}:make@8" for folder in (first, second))
     file = Path(other.partition(":")[0])
     file.write_text(file.read_text() + "# a remark\n")
-    assert id_elsewhere(spec, 1) == id_elsewhere(other, 2)
+    assert ids_elsewhere(spec, seed=1) == ids_elsewhere(other, seed=2)
+
+
+FORWARDS = {
+    "helper_x": "self.b(scaled(self.a(x)))",
+    "helper_y": "self.b(self.a(x)) * helper_y.gain",
+    "helper_z": "self.b(self.a(x))",
+}
 
 
 def test_code_of_a_helper_file_counts_where_the_model_reads_it(tmp_path):
     ids = []
     for number, gain in enumerate((2.0, 3.0)):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        spec = written(folder, f"helper_{number}x", gain, "self.b(scaled(self.a(x)))")
-        ids.append(id_elsewhere(f"{spec}:make@8", 1))
-        spec = written(folder, "helper_y", gain, "self.b(self.a(x)) * helper_y.gain")
-        ids.append(id_elsewhere(f"{spec}:make@8", 1))
-        spec = written(folder, "helper_y", gain, "self.b(self.a(x))")
-        ids.append(id_elsewhere(f"{spec}:make@8", 1))
+        specs = []
+        for helper, forward in FORWARDS.items():
+            folder = tmp_path / f"{number} {helper}"
+            folder.mkdir()
+            specs.append(f"{written(folder, helper, gain, forward)}:make@8")
+        ids += ids_elsewhere(*specs, seed=1)
     scaled_by_two, read_two, unread, scaled_by_three, read_three, unread_again = ids
     assert scaled_by_two != scaled_by_three and read_two != read_three and unread == unread_again
 

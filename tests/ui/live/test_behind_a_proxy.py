@@ -21,7 +21,10 @@ class Visit:
     """A browser that moves a fader and waits for the last number."""
 
     def __init__(self, browser, address: str, log=None):
-        self.signs, self.context = Signs(address, log), browser.new_context(accept_downloads=True)
+        self.signs, self.context = (
+            Signs(address, log),
+            browser.new_context(accept_downloads=True, reduced_motion="reduce"),
+        )
         self.signs.watch(self.context)
         self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
