@@ -2,19 +2,21 @@
 
 import plotly.graph_objects as go
 
+from ..measuring.metric_words import metric_heading
+from .accuracy_curve import AXES
 from .style import AFTER
 
 OWN, TRAIL = "own", "trail"  # `meta` of the traces, by which the page finds them
 ABOVE = 103  # per cent; a mark at 100 is whole
 
 
-def with_live_marks(figure: go.Figure, axis: str, subject: str, unit: str) -> go.Figure:
+def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, unit: str) -> go.Figure:
     """Return a figure of quality against what is left with the marks that the page moves, and with axes that
     do not move while it does.
 
     Args:
-        axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown; unit: of what
-            decides.
+        axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown.
+        metric, unit: name and unit of what decides, which no point says before the first is measured.
     """
     figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit})
     if unit == "%":
@@ -27,7 +29,10 @@ def with_live_marks(figure: go.Figure, axis: str, subject: str, unit: str) -> go
     figure.data = []
     figure.add_traces([*others, _trail(), own])
     if not drawn:  # the sentence in place of data
+        heading = metric_heading(metric)
         figure.layout.annotations = ()
+        figure.layout.title.text = f"{heading} against {AXES[axis][0]} left"
+        figure.update_yaxes(title_text=f"{heading} ({unit})" if unit else heading)
         figure.update_xaxes(showticklabels=True, showgrid=True).update_yaxes(
             showticklabels=True, showgrid=True
         )

@@ -70,12 +70,27 @@ def _card(name: str, model: nn.Module, settings: TrainingSettings, seconds: floa
     }
 
 
+MEASURED_LATER = ("gentle_share",)  # facts of a card that training does not measure
+
+
+def _known(name: str, folder: Path, weights: bytes) -> dict[str, Any]:
+    """Return what the card in the folder says that training does not measure; nothing if its weights are not
+    these.
+    """
+    card, before = card_path(name, folder), weights_path(name, folder)
+    if not (card.is_file() and before.is_file() and before.read_bytes() == weights):
+        return {}
+    facts = json.loads(card.read_text(encoding="utf-8"))
+    return {key: facts[key] for key in MEASURED_LATER if key in facts}
+
+
 def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterator[TrainingStep]:
     """Train a sample model with its registered settings; the files are written after the last step.
 
     Weights are written to `weights/NAME.safetensors` and the card to `cards/NAME.json` in the folder `out`,
     by default the program's own samples if that is writable, or else the cache. Weights outside the program's
-    folder are used only as a checkpoint. Both are written, or neither.
+    folder are used only as a checkpoint. Both are written, or neither. If the weights are the same as before,
+    the card keeps what was measured of them since.
 
     Raises:
         UnknownNameError: no sample of that name.
@@ -85,10 +100,11 @@ def train_sample(name: str, *, seed: int = 0, out: Path | None = None) -> Iterat
     for step in train(model, task, settings):
         seconds = step.seconds
         yield step
-    card = _card(name, model, settings, seconds)
+    weights = safetensors.torch.save(model.state_dict())
+    card = _card(name, model, settings, seconds) | _known(name, folder, weights)
     write_together(
         {
-            weights_path(name, folder): safetensors.torch.save(model.state_dict()),
+            weights_path(name, folder): weights,
             card_path(name, folder): (json.dumps(card, indent=1) + "\n").encode(),
         }
     )

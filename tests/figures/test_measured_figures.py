@@ -159,7 +159,7 @@ def test_whether_single_drops_add_up_in_words(found, end):
 
 def test_a_curve_shows_kept_runs_and_marks_that_the_page_moves():
     curve = curve_comparison({}, REPORT, "params", kept={"a1b2 <first>": REPORT})
-    drawn = with_live_marks(curve, "params", "m", "%")
+    drawn = with_live_marks(curve, "params", "m", "accuracy", "%")
     assert [one.name for one in drawn.data] == ["kept runs", "dense model", "where you were", "your recipe"]
     assert [one.meta for one in drawn.data[2:]] == ["trail", "own"]
     kept, own = drawn.data[0], drawn.data[3]
@@ -169,7 +169,9 @@ def test_a_curve_shows_kept_runs_and_marks_that_the_page_moves():
 
 
 def test_before_the_first_measurement_the_axes_are_there_and_the_marks_are_empty():
-    drawn = with_live_marks(curve_comparison({}), "latency", "m", "ms")
+    drawn = with_live_marks(curve_comparison({}), "latency", "m", "mean_iou", "mm")
     assert [(one.meta, len(one.x)) for one in drawn.data] == [("trail", 0), ("own", 0)]
     assert drawn.layout.annotations == () and drawn.layout.xaxis.showticklabels
+    assert drawn.layout.title.text == "Mean IoU against latency left"
+    assert drawn.layout.yaxis.title.text == "Mean IoU (mm)"
     assert drawn.layout.yaxis.range is None  # a number without an upper end finds its own

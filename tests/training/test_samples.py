@@ -242,6 +242,12 @@ def test_train_sample_writes_weights_and_card_that_load(tmp_path, monkeypatch):
         "digits-mlp.json",
         "digits-mlp.safetensors",
     ]
+    card = tmp_path / "cards" / "digits-mlp.json"
+    for seed, kept in ((2, {"gentle_share": 0.25}), (3, {})):
+        card.write_text(json.dumps(written | {"gentle_share": 0.25}))
+        list(train_sample("digits-mlp", seed=seed, out=tmp_path))
+        facts = json.loads(card.read_text())
+        assert {key: facts[key] for key in ("gentle_share",) if key in facts} == kept
 
 
 def test_a_read_only_program_folder_sends_training_to_the_cache(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from ...figures.curve_comparison import curve_comparison
 from ...figures.live_marks import with_live_marks
 from ...graph.analysed import Analysed
 from ...machine.cache import Cache
+from ...measuring.judging import metrics_of
 from ...pruning.decision import calibrate
 from ...registry import ALLOCATORS
 from ...studies.accuracy_curves import (
@@ -266,10 +267,11 @@ def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any
     more = LEGEND_ROWS if asked.repaired else 0  # two more names
     margin = {"l": 62, "r": 16, "t": 40, "b": 118 + more, "autoexpand": False}
     figure.update_layout(height=HEIGHT + more, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
-    report = session.report()
-    unit = (report.pruned.unit if report else None) or "%"
-    with_live_marks(figure, asked.axis, session.subject().id, unit)
-    return {**in_place(figure, (session.subject().id, asked.along, asked.axis)), **words}
+    subject = session.subject()
+    assert subject.task is not None  # see draw
+    decides = metrics_of(subject.task)[0]
+    with_live_marks(figure, asked.axis, subject.id, decides.name, decides.unit)
+    return {**in_place(figure, (subject.id, asked.along, asked.axis)), **words}
 
 
 def _kept() -> dict[str, Report]:

@@ -10,7 +10,7 @@ from ...engine.continuation import Continuation, Passage, Prompt, continuation, 
 from .. import session
 from ..live.pushed import LiveValue, pushed
 
-LANE = Lane("continuation", LIVE)  # in turns with the measurement, a token each
+LANE = Lane("continuation", LIVE)  # after the first number, in turns with the rest of the measurement
 TOKENS, SHOWN_TOKENS = 64, 32  # written at most; of a text of the data that the prompt starts with
 LONGEST = 2000  # characters of a prompt
 SEED = "writing seed"
@@ -20,6 +20,7 @@ HELP = (
     "agree, they write the same. Change it, and press Ctrl+Enter."
 )
 AGAIN, STOP, GO_ON = "Write another", "Stop", "Go on"
+SOON = "Written as soon as the first number is there."
 
 
 def draw() -> None:
@@ -34,7 +35,6 @@ def draw() -> None:
                 height=90,
                 max_chars=LONGEST,
                 help=HELP,
-                on_change=lambda: None,
             )
             st.button(
                 AGAIN, "write another", "Draw with other random numbers.", _other, icon=":material/casino:"
@@ -42,7 +42,7 @@ def draw() -> None:
         _begin()
         pushed(
             "continuation",
-            LiveValue("writing", _texts, _news, (LANE,), pause=PAUSE_S),
+            LiveValue("writing", _texts, _news, (session.LIVE_LANE, LANE), pause=PAUSE_S),
             on_act_change=_act,
         )
 
@@ -70,6 +70,10 @@ def _key() -> Hashable:
 
 
 def _begin() -> None:
+    """Let both write; the first number of the recipe has the worker for itself."""
+    if not session.is_answered():
+        session.put_off(LANE)
+        return
     model, recipe, prompt = session.model(), session.recipe(), _prompt()
     device = session.conditions().device
     session.job(LANE, _key(), lambda: continuation(model, recipe, prompt, device))
@@ -78,7 +82,7 @@ def _begin() -> None:
 def _news() -> Hashable:
     """Start what the recipe asks for now, and return what the texts depend on."""
     _begin()
-    return _key(), session.lane_state(LANE), session.is_cancelled(LANE, _key())
+    return _key(), session.is_answered(), session.lane_state(LANE), session.is_cancelled(LANE, _key())
 
 
 def _texts() -> dict[str, Any]:
@@ -86,8 +90,8 @@ def _texts() -> dict[str, Any]:
     state, written = session.lane_state(LANE), session.lane_state(LANE).value
     older = state.key != _key()
     if not isinstance(written, Continuation):
-        words = state.error if state.error and not older else "Writing …" if state.busy else ""
-        return {"words": words or "Not written yet.", "dense": [], "pruned": []}
+        words = state.error if state.error and not older else "Writing …" if state.busy else SOON
+        return {"words": words, "dense": [], "pruned": []}
     sides = {
         "dense": _tokens(written.dense, own_is_dense=True),
         "pruned": _tokens(written.pruned, own_is_dense=False),
@@ -110,9 +114,10 @@ def _line(written: Continuation, older: bool) -> dict[str, Any]:
         return {"words": "Stopped.", "action": GO_ON}
     if state.error and not older:
         return {"words": state.error}
-    if state.busy:
+    if older or not written.finished:
         count = max(len(written.dense.pieces), len(written.pruned.pieces))
-        return {"words": "Writing …" if older else f"Writing: {count} of {TOKENS} tokens", "action": STOP}
+        words = f"Writing: {count} of {TOKENS} tokens" if not older else "Writing …" if state.busy else SOON
+        return {"words": words, "action": STOP}
     return {"words": difference(written)}
 
 

@@ -169,7 +169,7 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
     if report is None or not report.total_samples:
         return 0.0, "Pruning, then measuring the first samples …"
     if report.stage == "final":
-        return 1.0, "Accuracy is final; measuring the latency …"
+        return 1.0, "The quality is final; measuring the latency …"
     return (
         report.pruned.samples / report.total_samples,
         f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples",

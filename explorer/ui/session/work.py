@@ -41,6 +41,12 @@ def cancel(lane: Lane, key: Hashable) -> None:
     models.lanes().cancel(identity(), lane)
 
 
+def put_off(lane: Lane) -> None:
+    """Stop a job for now; `job` starts it again."""
+    if lane_state(lane).busy:
+        models.lanes().cancel(identity(), lane)
+
+
 def resume(lane: Lane) -> None:
     state().cancelled.pop(lane, None)
 

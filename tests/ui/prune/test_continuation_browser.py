@@ -13,6 +13,25 @@ expect = sync_api.expect
 PATIENCE = 120_000  # ms
 
 
+class Heard:
+    """What the server said of a fader's number and of the texts, in this order: each change of either."""
+
+    def __init__(self):
+        self.order, self.recipe, self.count = [], None, 0
+
+    def take(self, response):
+        """Note which of the two an answer changed: the number is new with another recipe, and a text is new
+        when it is shorter than before.
+        """
+        told = response.json().get("told", {}) if "explorer-news" in response.url and response.ok else {}
+        recipe = told.get("cards", {}).get("value", {}).get("point", {}).get("recipe", self.recipe)
+        tokens = told.get("continuation", {}).get("value", {}).get("pruned")
+        count = self.count if tokens is None else len(tokens)
+        new = [("number", recipe != self.recipe), ("text", 0 < count < self.count)]
+        self.order += [name for name, is_new in new if is_new]
+        self.recipe, self.count = recipe, count
+
+
 @pytest.mark.parametrize(
     "dense, pruned, words",
     [
@@ -35,7 +54,9 @@ def server(tmp_path):
 
 
 @pytest.mark.browser
-def test_a_fader_and_other_random_numbers_write_again(page, served):
+def test_a_fader_and_other_random_numbers_write_again_after_the_number(page, served):
+    heard = Heard()
+    page.on("response", heard.take)
     page.set_default_timeout(PATIENCE)
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(served)
@@ -44,6 +65,7 @@ def test_a_fader_and_other_random_numbers_write_again(page, served):
     expect(sides["pruned"]).to_be_hidden()  # nothing is cut yet, so there is only one text
 
     fader = page.get_by_role("slider", name=re.compile(r"^Channels: layers\.0\.mlp\.gate_proj\."))
+    heard.order.clear()
     fader.focus()
     page.keyboard.press("PageUp")
     expect(sides["pruned"].locator("pre span")).not_to_have_count(0, timeout=PATIENCE)
@@ -51,6 +73,7 @@ def test_a_fader_and_other_random_numbers_write_again(page, served):
 
     status = page.locator(".writing [role=status]")
     expect(status).to_have_text(re.compile("same|differ"), timeout=PATIENCE)
+    assert heard.order[:1] == ["number"]
     before = sides["dense"].locator("pre").inner_text()
     page.get_by_role("button", name="Write another").click()
     expect(status).to_have_text(re.compile("Writing"), timeout=PATIENCE)
