@@ -51,7 +51,7 @@ def test_a_report_with_both_numbers_survives_json_and_one_without_loads():
     assert "repaired by least squares" in report_text(report)
     assert repaired_note(Report.from_json(kept_before)) == []
     (line,) = repaired_note(report)
-    assert line.startswith(f"repaired without training: {report.repaired.accuracy:.1%}".replace("%", " %"))
+    assert line.startswith(f"repaired: {report.repaired.accuracy:.1%}".replace("%", " %"))
 
 
 def test_nothing_is_repaired_where_nothing_is_removed_or_nothing_can_be_read():

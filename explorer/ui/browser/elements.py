@@ -15,7 +15,8 @@ CONSOLE = "../prune/console"  # the folder of the page that owns it
 ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "console": (
         tuple(
-            f"{CONSOLE}/{name}" for name in ("cost.js", "prediction.js", "strip.js", "bank.js", "console.js")
+            f"{CONSOLE}/{name}.js"
+            for name in ("cost", "prediction", "sensitivity", "strip", "bank", "console")
         ),
         "renderConsole",
         f"{CONSOLE}/console.css",
@@ -26,7 +27,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         (f"{CONSOLE}/cost.js", "trail.js", "cards.js"),
         "renderCards",
         "cards.css",
-        '<div class="cards"></div>',
+        '<div class="room"><div class="cards"></div></div>',
     ),
     "status": (
         ("status.js",),

@@ -4,6 +4,7 @@ const LET_GO = "The numbers are of the recipe before your last move; yours is on
 function renderStatus({ parentElement, data, setTriggerValue }) {
   const line = parentElement.querySelector(".status");
   const [share, words, button] = line.children;
+  words.tabIndex = -1;
   button.onclick = () => setTriggerValue("act", data.action);
   const draw = () => {
     const older = shelf.protocol.isOlder(data.taken);
@@ -12,7 +13,9 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
     for (const kind of ["refused", "crash"]) line.classList.toggle(kind, !older && data.kind === kind);
     share.hidden = !older && data.kind !== "busy";
     share.firstElementChild.style.width = `${older ? 0 : 100 * (data.share ?? 0)}%`;
-    button.hidden = older || !data.action;
+    const hides = older || !data.action;
+    if (hides && line.getRootNode().activeElement === button) words.focus(); // whoever uses the keyboard goes on from here
+    button.hidden = hides;
     button.textContent = data.action ?? "";
     button.classList.toggle("primary", Boolean(data.primary));
   };

@@ -9,4 +9,4 @@ def repaired_note(report: Report) -> list[str]:
     if report.repaired is None:
         return []
     value, _, rest = format_measured(report.repaired, report.total_samples).partition(" (")
-    return [f"repaired without training: {value} ({rest.partition('), ')[0]})"]
+    return [f"repaired: {value} ({rest.partition('), ')[0]})"]

@@ -15,7 +15,8 @@ MOST_HITS = 20
 def draw() -> None:
     """Draw the page: the list and the search at the left, next to what was selected or found."""
     now = reading.current()
-    choice, text = st.columns(SHARES, gap="large")
+    with st.container(key="guide pages"):
+        choice, text = st.columns(SHARES, gap="large")
     with choice:
         _draw_choice(now)
     with text:

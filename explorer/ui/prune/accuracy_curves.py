@@ -60,8 +60,7 @@ AXES: dict[Axis, str] = {
 REPAIRED = "repaired without training"
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
-HEIGHT = 360  # pixels, so that it ends with the faders
-LEGEND_ROWS = 40  # pixels
+HEIGHT = 400  # pixels, so that it ends with the faders
 MOST_KEPT = 60  # runs that are drawn, the newest
 _runs = Cache(4, "kept runs on curves")
 PAUSE_S = 1.0  # between two drawings of the figure
@@ -262,11 +261,10 @@ def _curve() -> dict[str, Any]:
 
 def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any]:
     """The figure as high as the faders next to it, and the words under it. The legend has its own room, so
-    that the plot keeps its height when lines are added.
+    that nothing moves when lines are added.
     """
-    more = LEGEND_ROWS if asked.repaired else 0  # two more names
-    margin = {"l": 62, "r": 16, "t": 40, "b": 118 + more, "autoexpand": False}
-    figure.update_layout(height=HEIGHT + more, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
+    margin = {"l": 62, "r": 16, "t": 40, "b": 158, "autoexpand": False}
+    figure.update_layout(height=HEIGHT, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
     subject = session.subject()
     assert subject.task is not None  # see draw
     decides = metrics_of(subject.task)[0]
@@ -305,17 +303,19 @@ def _words(asked: Question, state: JobState) -> dict[str, Any]:
 
 
 def _draw_question() -> None:
+    """Draw three rows, also while nothing can be repaired, so that the figure keeps its place."""
+    hidden: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _asked_anew}
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="curve_question"):
-        hidden: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _asked_anew}
-        along = _alongs().select("Curve", help=ALONG_HELP, width=215, **hidden)
+        along = _alongs().select("Curve", help=ALONG_HELP, **hidden)
         if along != "strength":
             _allocators().select("Allocator", help=GLOSSARY["allocator"], width=150, **hidden)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
         if _can_repair(along):
             quick = _is_quick()
             st.toggle("Repaired", quick, _repaired_key(quick), REPAIRED_HELP, _asked_anew)
     usual = usual_axis(along)
-    _axes(usual).switch("Against", label_visibility="collapsed", on_change=_asked_anew)
+    _axes(usual).switch("Against", **hidden)
 
 
 def _asked_anew() -> None:

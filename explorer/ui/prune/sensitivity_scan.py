@@ -102,13 +102,11 @@ def sensitivity() -> dict[BankName, Sensitivity]:
 
 def dense_quality() -> dict[str, Any] | None:
     """Return the dense model's quality in the scans, and what guessing reaches, for predictions while a fader
-    is dragged; None without a scan, or if blocks are removed, which it knows nothing about.
+    is dragged; None without a scan. It predicts nothing if blocks are removed, of which a scan knows nothing.
     """
     known = next(iter(found()), None)
     task, measured = session.subject().task, known.baseline if known else None
     if known is None or measured is None or measured.value is None or not known.points:
-        return None
-    if session.recipe().blocks:
         return None
     guessing = (
         1 / len(task.class_names) if task and task.class_names and measured.metric == "accuracy" else 0.0
@@ -121,6 +119,7 @@ def dense_quality() -> dict[str, Any] | None:
         "floor": guessing,
         "isShare": measured.unit == "%" and better == "higher",
         "better": better,
+        "predicts": not session.recipe().blocks,
     }
 
 

@@ -118,8 +118,8 @@ function whole(state, facts, findings) {
     ...bank, note: findings.notes?.[bank.name] ?? "",
     strips: bank.strips.map((strip) => {
       const told = state.banks[bank.name][strip.id] ?? {};
-      const sensitivity = findings.sensitivity?.[bank.name]?.[strip.id];
-      return { ...strip, ratio: 0, locked: false, ...told, units: told.of ?? strip.units, sensitivity };
+      const sensitivity = findings.sensitivity?.[bank.name]?.[strip.id], losses = relativeLosses(sensitivity, findings.quality);
+      return { ...strip, ratio: 0, locked: false, ...told, units: told.of ?? strip.units, sensitivity, losses };
     }),
   }));
   return { ...state, banks, costs: facts.costs, quality: findings.quality };
@@ -219,26 +219,9 @@ function paintDetail(instance) {
 function describe(instance, key, found) {
   const lines = describeStrip(found.strip);
   if (shownLock(instance, key, found.strip)) lines.push("Locked: allocators, presets and linked moves leave it alone; unlock it to move it.");
-  const costs = sensitivityText(found.strip, shownRatio(instance, key, found.strip));
+  const costs = sensitivityText(found.strip.losses, shownRatio(instance, key, found.strip), instance.data.quality);
   if (costs) lines.push(costs);
   return lines.join("  ·  ");
-}
-
-function sensitivityText(strip, ratio) {
-  if (!strip.sensitivity?.length) return "";
-  if (ratio === 0) return howFar(strip.sensitivity);
-  const distance = (point) => Math.abs(point[0] - Math.max(ratio, 0.01));
-  const [at, drop] = strip.sensitivity.reduce((best, point) => (distance(point) < distance(best) ? point : best));
-  return `Removing ${percent(at)} of this part alone changed the accuracy by ${(-drop * 100).toFixed(1)} points`;
-}
-
-// Before the first move: how far this part alone can be pruned.
-function howFar(points) {
-  const dear = points.findIndex(([, drop]) => drop >= CHEAP);
-  const cheap = points[dear < 0 ? points.length - 1 : dear - 1];
-  const costs = dear < 0 ? "" : `${percent(points[dear][0])} costs ${(points[dear][1] * 100).toFixed(1)}`;
-  if (!cheap) return `Of this part alone, ${costs} points of accuracy`;
-  return `Of this part alone, ${percent(cheap[0])} can go for less than a point of accuracy${costs && `; ${costs}`}`;
 }
 
 function renderConsole(component) {

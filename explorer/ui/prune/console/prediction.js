@@ -20,10 +20,10 @@ function keptShare(quality, points, ratio) {
   return Math.min(Math.max((span - lossAt(points, ratio)) / span, LEAST_SHARE), 1);
 }
 
-// quality: { dense, floor, isShare, better } of the scan; parts: { points, from, to } of every part, its ratio at the last
+// quality: { dense, floor, isShare, better, predicts } of the scan; parts: { points, from, to } of every part, its ratio at the last
 // measurement and now; measured: the value at that measurement, or undefined. Returns undefined if a moved part was not scanned.
 function predictedQuality(quality, parts, measured) {
-  if (!quality) return undefined;
+  if (!quality || quality.predicts === false) return undefined;
   const start = measured ?? quality.dense;
   const moved = parts.map((part) => ({ ...part, from: measured === undefined ? 0 : part.from })).filter(({ from, to }) => from !== to);
   if (moved.some(({ points }) => !points?.length)) return undefined;

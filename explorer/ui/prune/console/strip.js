@@ -1,7 +1,6 @@
 // One strip: its elements, what they show, and what pointer and keyboard do to it.
 // A handler is { move(key, ratio), release(), toggleLock(key), describe(key) }; strips store no values.
 
-const CHEAP = 0.01; // of accuracy
 const MAXIMUM = 0.99; // steps of one per cent; type finer values
 
 function element(tag, className, attributes = {}) {
@@ -132,8 +131,8 @@ function paintStrip(view, strip, ratio, locked, bank) {
   root.style.setProperty("--ratio", strip.switch === undefined ? ratio : ratio > 0 ? 1 : 0);
   paintLabels(view, strip, ratio, locked);
   paintAchieved(view, strip, ratio);
-  track.style.setProperty("--sensitivity", sensitivityGradient(strip.sensitivity));
-  const limit = safeLimit(strip.sensitivity);
+  track.style.setProperty("--sensitivity", sensitivityGradient(strip.losses));
+  const limit = safeLimit(strip.losses);
   view.limit.hidden = limit === undefined;
   track.style.setProperty("--limit", limit ?? 0);
   ariaTrack(track, strip, ratio, locked, bank);
@@ -171,25 +170,6 @@ function paintAchieved(view, strip, ratio) {
   const surprising = differs && Math.abs(strip.achieved - ratio) > 0.5 / strip.units + 1e-4;
   view.root.classList.toggle("differs", surprising);
   view.root.style.setProperty("--achieved", differs ? strip.achieved : 0);
-}
-
-// Darker orange where removing that much of this part alone cost more accuracy; 30 points and more are full. One hue that
-// grows darker is read without telling red from green.
-function sensitivityGradient(points) {
-  if (!points || points.length === 0) return "none";
-  const stops = points.map(([ratio, drop]) => {
-    const share = Math.round(Math.min(Math.max(drop / 0.3, 0), 1) * 100);
-    return `color-mix(in srgb, #c2410c ${share}%, var(--st-border-color)) ${ratio * 100}%`;
-  });
-  return `linear-gradient(to top, ${stops.join(", ")})`;
-}
-
-// The second cue, a line across the track: from here on this part alone costs a point of accuracy or more.
-function safeLimit(points) {
-  if (!points || points.length === 0) return undefined;
-  const dear = points.findIndex(([, drop]) => drop >= CHEAP);
-  if (dear < 0) return points.at(-1)[0];
-  return dear === 0 ? 0 : points[dear - 1][0];
 }
 
 function describeStrip(strip) {

@@ -16,8 +16,8 @@ from .model import Bank, Strip
 
 SHOWN_MEMBERS = 8
 COLOURS = (
-    "Measured for each part alone: darker orange costs more accuracy, and up to the line across the track it "
-    "is less than a point."
+    "Measured for each part alone: darker orange costs more, and up to the line across the track it is less "
+    "than a point, or less than 1 % of a number such as perplexity."
 )
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
 
