@@ -21,7 +21,20 @@ from .recipe_json import recipe_json
 
 DEPTH, WIDTH = "num_hidden_layers", "intermediate_size"  # what a configuration can say
 NEAR = 1e-4  # of the largest output
-PREPROCESSOR = "preprocessor_config.json"
+OTHERS = (  # files of the model's folder that are copied as they are
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+HEADS = {"q_proj": "num_attention_heads", "k_proj": "num_key_value_heads"}
+HEAD_WIDTH = "head_dim"
 
 
 @EXPORTERS.register("transformers", rank=9, extension=".zip", media_type="application/zip", stages=2)
@@ -49,9 +62,10 @@ def transformers_folder(pruned: Export) -> bytes:
     mended, renumbered = _renumbered(config, dict(dense.state_dict()), state)
     with tempfile.TemporaryDirectory() as place:
         _written(own, mended, renumbered, place)
-        rules = Path(str(getattr(config, "_name_or_path", ""))) / PREPROCESSOR
-        if rules.is_file():
-            shutil.copyfile(rules, Path(place) / PREPROCESSOR)
+        origin = Path(str(getattr(config, "_name_or_path", "")))
+        for name in OTHERS:
+            if (origin / name).is_file():
+                shutil.copyfile(origin / name, Path(place) / name)
         pruned.step("Loading it again")
         _check(own, place, small, pruned.subject.example)
         files = {file.name: file.read_bytes() for file in sorted(Path(place).iterdir()) if file.is_file()}
@@ -111,6 +125,7 @@ def _renumbered(
         return f"{name[: match.start(1)]}{new[int(match[1])]}{name[match.end(1) :]}" if match else name
 
     _narrow(seeing, dense, state)
+    _fewer_heads(seeing, dense, state)
     return config, {renamed(name): tensor for name, tensor in state.items() if name in dense}
 
 
@@ -128,6 +143,25 @@ def _narrow(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor
     }
     if len(widths) == 1:
         setattr(config, WIDTH, widths.pop())
+
+
+def _fewer_heads(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    """Mend the numbers of heads if they are the same in all layers that are left, and say the width of a head
+    apart from that of the model. A class that does not read it is refused when it loads the tensors.
+    """
+    queries = next(iter(HEADS.values()))
+    size, heads = getattr(config, "hidden_size", None), getattr(config, queries, None)
+    width = getattr(config, HEAD_WIDTH, None) or (size // heads if size and heads else 0)
+    for layer, number in HEADS.items():
+        names = [name for name in state if name in dense and name.endswith(f"{layer}.weight")]
+        rows = {len(state[name]) for name in names}
+        before = getattr(config, number, None)
+        if not width or before is None or len(rows) != 1 or len(dense[names[0]]) != before * width:
+            continue
+        left = rows.pop() // width
+        if left != before:
+            setattr(config, number, left)
+            setattr(config, HEAD_WIDTH, width)
 
 
 def _layers(names: Mapping[str, Tensor], depth: int | None) -> re.Pattern[str] | None:
@@ -170,11 +204,19 @@ def _check(own: Any, place: str, small: nn.Module, example: Tensor) -> None:
     """Load the folder as its user will, and compare the answers.
 
     Raises:
-        ExplorerError: they are not the pruned model's.
+        ExplorerError: it cannot be loaded, or the answers are not the pruned model's.
     """
-    found, told = own.from_pretrained(place, local_files_only=True, output_loading_info=True)
+    try:
+        found, told = own.from_pretrained(place, local_files_only=True, output_loading_info=True)
+    except Exception as error:  # the configuration is checked by foreign code
+        why = " ".join(str(error).split())[:200]
+        raise ExplorerError(
+            f"transformers does not load a model of these sizes ({why}); remove other numbers of units, or "
+            "choose another format."
+        ) from error
     with torch.no_grad():
-        wanted, given = small(example), found.eval()(pixel_values=example).logits
+        wanted, answers = small(example), found.eval()(**{found.main_input_name: example})
+    given = answers.logits if "logits" in answers else answers.last_hidden_state
     missing = json.dumps(sorted(told["missing_keys"]))[:120]
     if told["missing_keys"] or not float((wanted - given).abs().max()) <= NEAR * float(wanted.abs().max()):
         raise ExplorerError(

@@ -83,6 +83,10 @@ def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, 
         rows: (samples, k) float64, at least one.
     """
     value = value_of(metric, rows)
+    if metric.in_logs:
+        _, low, high = interval(_logarithm(metric), rows, level)
+        low, high = torch.tensor([low, high], dtype=torch.float64).exp().tolist()
+        return value, low, high
     if is_proportion(metric, rows):
         return value, *wilson(round(float(rows[:, 0].sum())), len(rows), level)
     low, high = _spread(value, _values(metric, rows), _influence(metric, rows), level)
@@ -91,6 +95,10 @@ def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, 
             low, high = _at_least(low, high, wilson(round(value * len(rows)), len(rows), level))
         low, high = max(0.0, low), min(1.0, high)
     return value, low, high
+
+
+def _logarithm(metric: Metric) -> Metric:
+    return replace(metric, value=lambda sums: metric.value(sums).log(), in_logs=False)
 
 
 def paired(metric: Metric, base: Tensor, pruned: Tensor, level: float = 0.95) -> Drop:

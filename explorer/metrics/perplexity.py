@@ -19,7 +19,16 @@ def perplexity(*, shift: bool = False) -> Metric:
         return rows(*surprise(*scores_and_tokens("perplexity", outputs, targets, shift)))
 
     return Metric(
-        "perplexity", "perplexity", statistics, _value, "lower", "", 0.02, True, loss=token_cross_entropy
+        "perplexity",
+        "perplexity",
+        statistics,
+        _value,
+        "lower",
+        "",
+        0.02,
+        True,
+        loss=token_cross_entropy,
+        in_logs=True,
     )
 
 

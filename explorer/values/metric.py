@@ -30,6 +30,8 @@ class Metric:
             `is_relative` it is a fraction of the dense model's value.
         needs: "targets", or "dense" if the dense model's outputs are the targets.
         loss: (outputs, targets) -> mean loss with which a model is usually trained for it.
+        in_logs: the interval of one model is that of the logarithm, for values that are the exp of a mean: it
+            is then positive, however few samples there are.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Metric:
     of_rows: bool = False
     needs: Literal["targets", "dense"] = "targets"
     loss: Callable[[Any, Any], Tensor] | None = None
+    in_logs: bool = False
 
     @classmethod
     def mean(

@@ -1,5 +1,6 @@
 """Two models continue a prompt: against a plain loop over each model alone, with planted differences."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,11 @@ PROMPT = Prompt("def load(self, path):\n", tokens=6, temperature=0)
 
 @pytest.fixture(scope="module")
 def model():
-    return analyse(load("code-lm"))
+    """The first layer of `code-lm` with its table and its tokens: six times as quick as all of it."""
+    subject = load("code-lm")
+    network = deepcopy(subject.model)
+    network.layers = network.layers[:1]
+    return analyse(replace(subject, id="first layer of code-lm", model=network))
 
 
 def half(model) -> Recipe:

@@ -1,21 +1,29 @@
 """Language models of transformers from a folder, with text of the user."""
 
+import io
 import json
 import math
+import shutil
 import socket
+import zipfile
 from importlib.util import find_spec
 
 import pytest
 import safetensors.torch
 import torch
 
+from explorer.compaction.compact import compact
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.errors import LoadError
+from explorer.errors import ExplorerError, LoadError
+from explorer.exporters.export import export
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.machine import optional_packages
+from explorer.measuring.bootstrap import value_of
 from explorer.metrics.checks import IGNORED
+from explorer.pruning.decision import decide
+from explorer.registry import METRICS
 from explorer.values.recipe import Recipe
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed")
@@ -54,24 +62,46 @@ def transformers():
     return optional_packages.uses_torchvision("transformers")
 
 
-@pytest.fixture
-def saved(tmp_path, transformers, monkeypatch):
-    """(class, configuration) -> a folder with model, tokenizer and texts next to it."""
+@pytest.fixture(autouse=True)
+def offline(transformers, monkeypatch):
+    """Nobody asks the network, once transformers is imported."""
+    monkeypatch.setattr(socket.socket, "connect", no_network)
 
-    def save(network="LlamaForCausalLM", config="LlamaConfig", dtype=torch.float32, **changes):
-        torch.manual_seed(0)
-        sizes = SIZES | {"intermediate_size": 48, "max_position_embeddings": 24} | changes
-        model = getattr(transformers, network)(getattr(transformers, config)(**sizes)).to(dtype)
-        folder = tmp_path / "model"
-        model.save_pretrained(folder, max_shard_size="40KB")
-        with_tokenizer(folder, transformers)
-        monkeypatch.setattr(socket.socket, "connect", no_network)
-        return folder
 
-    (tmp_path / "texts").mkdir()
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts")
     for k in range(16):
-        (tmp_path / "texts" / f"{k}.txt").write_text(f"{k} {TEXT}" * 3)
-    return save
+        (folder / f"{k}.txt").write_text(f"{k} {TEXT}" * 3)
+    return folder
+
+
+def written(folder, transformers, network="LlamaForCausalLM", config="LlamaConfig", **changes):
+    """A folder with a model of a class and a configuration, in several files, and its tokenizer."""
+    torch.manual_seed(0)
+    dtype = changes.pop("dtype", torch.float32)
+    sizes = SIZES | {"intermediate_size": 48, "max_position_embeddings": 24} | changes
+    model = getattr(transformers, network)(getattr(transformers, config)(**sizes)).to(dtype)
+    model.save_pretrained(folder, max_shard_size="40KB")
+    with_tokenizer(folder, transformers)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory, transformers):
+    """A causal model whose queries share keys; nobody changes this folder."""
+    return written(tmp_path_factory.mktemp("hf") / "model", transformers, num_key_value_heads=2)
+
+
+@pytest.fixture(scope="module")
+def causal(llama, texts):
+    return analyse(load(f"hf:{llama}", data=f"text:{texts}"))
+
+
+@pytest.fixture
+def own_folder(llama, tmp_path):
+    """A copy of the same folder, to be damaged."""
+    return shutil.copytree(llama, tmp_path / "model")
 
 
 def plain_perplexity(model, task, split="tuning"):
@@ -87,105 +117,126 @@ def plain_perplexity(model, task, split="tuning"):
 
 
 def test_perplexity_of_a_causal_model_is_that_of_a_plain_loop_over_transformers_own(
-    saved, transformers, tmp_path
+    causal, llama, transformers
 ):
-    folder = saved()
-    subject = load(f"hf:{folder}", data=f"text:{tmp_path / 'texts'}")
-    own = transformers.AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).eval()
-    report = prune(analyse(subject), Recipe(), QUICK)
+    subject = causal.subject
+    own = transformers.AutoModelForCausalLM.from_pretrained(llama, local_files_only=True).eval()
+    report = prune(causal, Recipe(), QUICK)
     assert report.pruned.metric == "perplexity"
     assert report.pruned.value == pytest.approx(
         plain_perplexity(lambda tokens: own(tokens).logits, subject.task), rel=1e-5
     )
-    assert len(list(folder.glob("*.safetensors"))) > 1, "the weights are in several files"
+    assert len(list(llama.glob("*.safetensors"))) > 1, "the weights are in several files"
     assert subject.text.decode(subject.text.encode(TEXT)[0]) == TEXT
     assert sum(subject.text.encode(TEXT + "ünï")[1]) == len((TEXT + "ünï").encode())
 
 
-def test_heads_neurons_and_widths_are_cut_and_perplexity_is_that_of_the_smaller_model(saved, tmp_path):
-    subject = load(f"hf:{saved(num_key_value_heads=2)}", data=f"text:{tmp_path / 'texts'}")
-    model = analyse(subject)
+def test_heads_neurons_and_widths_are_cut_and_perplexity_is_that_of_the_smaller_model(causal):
+    model = causal
     kinds = {name.rpartition(".")[2]: group.unit for name, group in model.profile.free_groups.items()}
     assert kinds == {"embed_tokens": "channel", "q_proj": "head", "gate_proj": "channel"}
     recipe = Recipe(channels=dict.fromkeys(model.profile.free_groups, 0.5))
-    from explorer.compaction.compact import compact
-    from explorer.pruning.decision import decide
-
     small = compact(model, decide(model, recipe).masks)
     report = prune(model, recipe, QUICK)
     assert report.pruned.params == sum(p.numel() for p in small.parameters()) < 0.5 * report.baseline.params
-    assert report.pruned.value == pytest.approx(plain_perplexity(small, subject.task), rel=1e-5)
+    assert report.pruned.value == pytest.approx(plain_perplexity(small, model.subject.task), rel=1e-5)
+
+
+def test_a_folder_of_transformers_says_how_many_heads_and_neurons_are_left(causal, transformers, tmp_path):
+    names = [name for name, group in causal.profile.free_groups.items() if "embed" not in name]
+    recipe = Recipe(channels=dict.fromkeys(names, 0.5))
+    zipfile.ZipFile(io.BytesIO(export(causal, recipe, "transformers"))).extractall(tmp_path)
+    own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, local_files_only=True).eval()
+    config, tokens = own.config, causal.subject.example
+    assert (config.num_attention_heads, config.num_key_value_heads, config.intermediate_size) == (2, 1, 24)
+    small = compact(causal, decide(causal, recipe).masks)
+    with torch.no_grad():
+        assert torch.allclose(own(tokens).logits, small(tokens), atol=1e-5)
+        assert not torch.allclose(causal.subject.model(tokens), small(tokens), atol=1e-3)
+        own.generation_config.pad_token_id = 0
+        cached, whole = (own.generate(tokens[:1, :5], max_new_tokens=4, use_cache=c) for c in (True, False))
+    assert torch.equal(cached, whole) and cached.shape == (1, 9)
+    assert (tmp_path / "tokenizer.json").is_file()
+    wide = Recipe(channels=dict.fromkeys(causal.profile.free_groups, 0.5))
+    with pytest.raises(ExplorerError, match="choose another format"):
+        export(causal, wide, "transformers")
+
+
+def test_perplexity_of_a_masked_model_is_that_of_a_plain_loop(tmp_path, transformers, texts):
+    folder = written(tmp_path / "model", transformers, "BertForMaskedLM", "BertConfig")
+    subject = load(f"hf:{folder}@12", data=f"text:{texts}")
+    assert subject.task.metrics == ("perplexity", "bits_per_byte") and subject.example.shape == (2, 12)
+    report = prune(analyse(subject), Recipe(), QUICK)
+    assert report.pruned.value == pytest.approx(plain_perplexity(subject.model, subject.task), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    "network, config, metrics",
+    "network, metrics",
     [
-        ("BertForMaskedLM", "BertConfig", ("perplexity", "bits_per_byte")),
-        ("BertForSequenceClassification", "BertConfig", ("same_answer", "kl_divergence")),
-        ("BertForTokenClassification", "BertConfig", ("cosine_similarity", "relative_error")),
-        ("BertModel", "BertConfig", ("cosine_similarity", "relative_error")),
+        ("BertForSequenceClassification", ("same_answer", "kl_divergence")),
+        ("BertForTokenClassification", ("cosine_similarity", "relative_error")),
+        ("BertModel", ("cosine_similarity", "relative_error")),
     ],
 )
-def test_models_that_read_whole_windows_are_measured_by_what_they_answer(
-    saved, tmp_path, network, config, metrics
+def test_other_models_of_text_are_compared_with_their_own_answers(
+    tmp_path, transformers, texts, network, metrics
 ):
-    subject = load(f"hf:{saved(network, config)}@12", data=f"text:{tmp_path / 'texts'}")
+    folder = written(tmp_path / "model", transformers, network, "BertConfig")
+    subject = load(f"hf:{folder}@12", data=f"text:{texts}")
     assert subject.task.metrics == metrics and subject.example.shape == (2, 12)
-    report = prune(analyse(subject), Recipe(), QUICK)
-    assert report.pruned.value is not None and report.pruned.samples > 0
-    if metrics[0] == "perplexity":
-        assert report.pruned.value == pytest.approx(plain_perplexity(subject.model, subject.task), rel=1e-5)
+    windows, metric = subject.task.split("tuning").inputs, METRICS[metrics[0]]()
+    with torch.no_grad():
+        answers = subject.model(windows)
+    assert len(answers) == len(windows) > 0 and metric.needs == "dense"
+    same, other = (metric.statistics(given, answers) for given in (answers, -answers))
+    assert value_of(metric, same) == pytest.approx(1) and value_of(metric, other) < 0.5
 
 
-def test_weights_of_16_bits_are_read_without_loss(saved):
-    subject = load(f"hf:{saved(dtype=torch.bfloat16)}")
-    weight = subject.model.lm_head.weight
+def test_weights_of_16_bits_are_read_without_loss(tmp_path, transformers):
+    folder = written(tmp_path / "model", transformers, dtype=torch.bfloat16)
+    weight = load(f"hf:{folder}").model.lm_head.weight
     assert weight.dtype == torch.float32 and torch.equal(weight, weight.bfloat16().float())
 
 
-def test_the_tokens_of_a_window_are_as_many_as_asked_for(saved):
-    folder = saved()
-    assert load(f"hf:{folder}").example.shape == (2, 24), "all positions, if there are fewer than 128"
-    assert load(f"hf:{folder}@8").example.shape == (2, 8)
+def test_the_tokens_of_a_window_are_as_many_as_asked_for(llama):
+    assert load(f"hf:{llama}").example.shape == (2, 24), "all positions, if there are fewer than 128"
+    assert load(f"hf:{llama}@8").example.shape == (2, 8)
     with pytest.raises(
         LoadError, match=r"Windows of 25 tokens are longer than the 24 positions of '.*model'"
     ):
-        load(f"hf:{folder}@25")
+        load(f"hf:{llama}@25")
 
 
-def test_a_folder_without_a_tokenizer_reads_tokens_but_no_text(saved, tmp_path):
-    folder = saved()
-    for path in folder.glob("*token*"):
+def test_a_folder_without_a_tokenizer_reads_tokens_but_no_text(own_folder, texts):
+    for path in own_folder.glob("*token*"):
         path.unlink()
-    assert "no tokenizer" in load(f"hf:{folder}").card["description"]
+    assert "no tokenizer" in load(f"hf:{own_folder}").card["description"]
     with pytest.raises(LoadError, match="This model has no tokenizer, so text cannot become what it reads"):
-        load(f"hf:{folder}", data=f"text:{tmp_path / 'texts'}")
+        load(f"hf:{own_folder}", data=f"text:{texts}")
 
 
-def test_a_damaged_tokenizer_is_said(saved):
-    folder = saved()
-    (folder / "tokenizer.json").write_text("{")
-    subject = load(f"hf:{folder}")
+def test_a_damaged_tokenizer_is_said(own_folder):
+    (own_folder / "tokenizer.json").write_text("{")
+    subject = load(f"hf:{own_folder}")
     assert subject.text is None and "Its tokenizer cannot be read" in subject.card["description"]
 
 
-def test_a_tokenizer_of_another_model_is_refused(saved, transformers, tmp_path):
-    folder = saved(vocab_size=280)
+def test_a_tokenizer_of_another_model_is_refused(tmp_path, transformers, texts):
+    folder = written(tmp_path / "model", transformers, vocab_size=280)
     with pytest.raises(
         LoadError, match=r"The tokenizer has 296 tokens, but the model's table has rows for 280"
     ):
-        load(f"hf:{folder}", data=f"text:{tmp_path / 'texts'}")
+        load(f"hf:{folder}", data=f"text:{texts}")
 
 
-def test_a_model_without_its_trained_head_is_refused(saved):
-    folder = saved()
-    index = json.loads((folder / "model.safetensors.index.json").read_text())
-    file = folder / index["weight_map"]["lm_head.weight"]
+def test_a_model_without_its_trained_head_is_refused(own_folder):
+    index = json.loads((own_folder / "model.safetensors.index.json").read_text())
+    file = own_folder / index["weight_map"]["lm_head.weight"]
     weights = safetensors.torch.load_file(file)
     del weights["lm_head.weight"], index["weight_map"]["lm_head.weight"]
     safetensors.torch.save_file(weights, file, metadata={"format": "pt"})
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (own_folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(
         LoadError, match=r"lacks 'lm_head\.weight', so it is not a trained causal language model"
     ):
-        load(f"hf:{folder}")
+        load(f"hf:{own_folder}")

@@ -1,6 +1,8 @@
 """The paired bootstrap: what it does by hand, and how often its intervals hold the truth."""
 
+import math
 import os
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -17,6 +19,7 @@ from explorer.measuring.bootstrap import (
     resampled_sums,
 )
 from explorer.measuring.statistics import look_schedule, looks_level, openings_level, paired_drop, wilson
+from explorer.metrics.checks import ratio_of_two
 from explorer.registry import METRICS
 from explorer.values.metric import Metric
 
@@ -194,3 +197,13 @@ def test_equal_models_are_not_different():
         metric, base, _ = population(name, 0.3)
         drop = paired(metric, base[:40], base[:40])
         assert drop.estimate == 0 and drop.verdict != "different" and drop.low <= 0 <= drop.high
+
+
+def test_the_interval_of_perplexity_is_positive_with_few_documents():
+    metric = METRICS["perplexity"]()
+    rows = torch.tensor([[50.0, 100], [100.0, 100], [700.0, 100]], dtype=torch.float64)  # nats, tokens
+    value, low, high = interval(metric, rows)
+    nats = Metric("nats", "nats", metric.statistics, ratio_of_two)
+    ends = [math.exp(end) for end in interval(nats, rows)]
+    assert (value, low, high) == pytest.approx(ends) and 0 < low < value < high
+    assert interval(replace(metric, in_logs=False), rows)[1] < 0, "as it would be without logarithms"
