@@ -108,9 +108,13 @@ def one_fault(kind: str, moment: float, machines: Machines, home: Path) -> dict:
         study.kill()
         study.communicate()
         return points(machines.study(home))
-    name = "scheduler" if kind == "scheduler" else f"worker {random.randrange(WORKERS)}"
-    machines.kill(name)
-    machines.start(name)
+    workers = [f"worker {number}" for number in range(WORKERS)]
+    names = ["scheduler", *workers] if kind == "scheduler" else [random.choice(workers)]
+    machines.kill(names[0])
+    for name in names[1:]:  # they end by themselves once their scheduler has gone
+        machines.kill(name)
+    for name in names:
+        machines.start(name)
     return points(study)
 
 

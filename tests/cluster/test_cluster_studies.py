@@ -172,6 +172,35 @@ def test_stopping_a_study_reaches_the_workers(workers, there, small, monkeypatch
     assert stopped.wait(60)
 
 
+def test_a_scheduler_that_is_lost_at_the_beginning_is_waited_for(workers, monkeypatch, tmp_path):
+    asked, machines = [], Cluster.machines
+
+    def lost_once(cluster):
+        asked.append(cluster)
+        if len(asked) == 1:
+            raise OSError("in <TCP (closed)>: Stream is closed")
+        return machines(cluster)
+
+    monkeypatch.setattr("explorer.cluster.connection.RETRY_S", 0.01)
+    monkeypatch.setattr(Cluster, "machines", lost_once)
+    with Cluster(workers.address, ResultStore(tmp_path), started=workers._started) as again:
+        assert len(asked) == 2 and again.workers == 2
+    asked.clear()
+    monkeypatch.setattr("explorer.cluster.connection.AWAY_S", -1.0)
+    with pytest.raises(ExplorerError, match="does not answer any more"):
+        Cluster(workers.address, ResultStore(tmp_path), started=workers._started)
+
+
+def test_a_worker_that_is_lost_while_it_is_asked_what_it_is_does_not_matter(workers, monkeypatch):
+    answers = {"a": {"explorer": "1"}, "b": OSError("in <TCP (closed)>: Stream is closed")}
+    monkeypatch.setattr(workers._client, "run", lambda *_, **__: answers)
+    assert workers.machines() == {"a": {"explorer": "1"}}
+    answers["b"] = ModuleNotFoundError("No module named 'explorer'")
+    monkeypatch.setattr(workers, "close", lambda: None)
+    with pytest.raises(ExplorerError, match="A worker cannot run this program"):
+        workers.machines()
+
+
 def test_no_model_travels(small):
     source = SubjectSource("digits-mlp").of(small.subject)
     item = WorkItem("report", source, {"recipe": RECIPE.to_json(), "conditions": {}})

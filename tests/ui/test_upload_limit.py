@@ -39,10 +39,12 @@ def put(server, tab, size: int, name: str = "file") -> serving.Answer:
     return server.ask("PUT", f"{ROUTE}{tab.session}/{name}", body, origin=server.url, **token(server))
 
 
-def test_uploads_of_all_sessions_are_bounded_together(server):
+def test_uploads_are_bounded_for_each_session_and_for_all_together(server):
     with Tab(server, "model=digits-mlp") as one, Tab(server, "model=digits-mlp") as other:
         one.open(), other.open()
         assert put(server, one, 3000).status == 204
+        refused = put(server, one, 1700, "more")
+        assert refused.status == 413 and b"Your uploads may take 4,500 bytes" in refused.body
         refused = put(server, other, 3000)
         assert refused.status == 413 and b"All uploads together may have 5,000 bytes" in refused.body
         assert put(server, other, 1000).status == 204
@@ -53,15 +55,6 @@ def test_uploads_of_all_sessions_are_bounded_together(server):
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode()
         )
         assert unsaid.status == 411
-
-
-def test_the_uploads_of_one_visitor_are_bounded(server):
-    with Tab(server, "model=digits-mlp") as one, Tab(server, "model=digits-mlp") as other:
-        one.open(), other.open()
-        assert put(server, one, 2000).status == 204
-        refused = put(server, one, 2500, "more")
-        assert refused.status == 413 and b"Your uploads may take 4,500 bytes" in refused.body
-        assert put(server, other, 2500).status == 204
 
 
 def test_weights_that_were_read_count_for_whoever_uploaded_them():
