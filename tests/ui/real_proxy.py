@@ -1,4 +1,4 @@
-"""The page behind nginx with TLS, a name of its own and a base path, its studies on a local cluster.
+"""The page behind nginx with TLS, a name of its own and a base path.
 
 Needs nginx and openssl:  PYTHONPATH=tests python tests/ui/real_proxy.py --nginx /usr/sbin/nginx
 """
@@ -17,7 +17,6 @@ from playwright.sync_api import sync_playwright
 from signs import Signs
 
 NAME, BASE = "lab.example", "lab/pruning"
-DEEP = f'/{BASE}/structure?model=digits-mlp&recipe={{"channels":{{"hidden1":0.5}}}}'
 PATIENCE = 240_000  # ms
 SETTINGS = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.txt warn;
@@ -59,7 +58,7 @@ def nginx(program: str, folder: Path, behind: int) -> Iterator[int]:
 
 
 def visit(port: int, log: Path) -> None:
-    """Open a deep link, move a fader, scan on the cluster, reload; what goes wrong raises."""
+    """Open the page, move a fader, open a deep link; what goes wrong raises."""
     found = shutil.which("chromium")
     with sync_playwright() as play:
         rules = ["--no-sandbox", f"--host-resolver-rules=MAP {NAME} 127.0.0.1"]
@@ -69,28 +68,31 @@ def visit(port: int, log: Path) -> None:
         signs = Signs(f"https://{NAME}:{port}", log)
         signs.watch(context)
         page = context.new_page()
-        page.goto(f"https://{NAME}:{port}{DEEP}")
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        assert "hidden1" in page.url, page.url
-        page.get_by_role("link", name="Prune").first.click()
-        page.get_by_text("Final: measured on the model").wait_for()
+        page.goto(f"https://{NAME}:{port}/{BASE}/?model=digits-mlp")
+        final = page.get_by_text("Final: measured on the model")
+        final.wait_for()
         page.locator(".strip [role=slider]").first.focus()
         page.keyboard.press("PageUp")
-        page.get_by_text("Final: measured on the model").wait_for()
-        print("a deep link, a move and its last number: there")
-        page.get_by_role("button", name="Measure the sensitivity").first.click()
-        page.get_by_text("each part alone").first.wait_for()
-        page.get_by_text("each part alone").first.wait_for(state="detached")
-        print("a scan on the workers: there")
-        page.reload()
-        page.get_by_text("Final: measured on the model").wait_for()
+        page.wait_for_url("**recipe=**")
+        final.wait_for()
+        print("a move and its last number: there")
+        query = page.url.partition("?")[2]
+        page = context.new_page()  # the deep link, as somebody else opens it
+        page.goto(f"https://{NAME}:{port}/{BASE}/structure?{query}")
+        page.wait_for_selector("input[aria-label=Model]", state="attached")
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        page.get_by_role("link", name="Prune").first.click()
+        final = page.get_by_text("Final: measured on the model")
+        final.wait_for()
+        assert "recipe=" in page.url, page.url
+        print("a deep link and its recipe: there")
         browser.close()
         signs.check()
 
 
 def main(program: str, folder: Path) -> None:
     port = serving.free_port()
-    words = ["--base-path", BASE, "--trusted-host", NAME, "--no-browser", "--cluster", "local:1"]
+    words = ["--base-path", BASE, "--trusted-host", NAME, "--no-browser"]
     command = [sys.executable, "-m", "explorer", "digits-mlp", "--port", str(port), *words]
     health = f"/{BASE}/_stcore/health"
     with serving.started(folder, command, port, folder / "outward.txt", health=health) as server:

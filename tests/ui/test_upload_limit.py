@@ -18,7 +18,9 @@ from explorer.ui.upload_limit import ROUTE, UploadLimit, Uploads
 BOUNDARY = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
 SMALL = (
-    "import explorer.ui.upload_limit as limit; limit.UploadLimit.__init__.__defaults__ = (5000, 4500, None);"
+    "import explorer.ui.upload_limit as limit; limit.UploadLimit.__init__.__defaults__ = (5000, None, None); "
+    "from dataclasses import replace; import explorer.ui.server as own; set_up = own.configure; "
+    "own.configure = lambda settings: set_up(replace(settings, quota=4500))"
 )
 
 
