@@ -126,7 +126,7 @@ def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch,
     assert main([*words.split(), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     recipe, report = Recipe.from_json(plan["recipe"]), plan["report"]
-    assert "blocks.2" in recipe.blocks and report["pruned"]["macs"] <= 0.6 * report["baseline"]["macs"]
+    assert report["pruned"]["macs"] <= 0.6 * report["baseline"]["macs"]
     assert report["pruned"]["correct"] == prune(model, recipe, Conditions(100, latency=False)).pruned.correct
     assert plan["over"] == ["block", "channel", "weight"]
     assert main(words.split()) == 0, "the scans are on disk now"
