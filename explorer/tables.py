@@ -75,6 +75,7 @@ FLIP_COLUMNS = {
 }
 FADER_COLUMNS = {"part": TEXT, "bank": TEXT, "removed": REAL, "units": WHOLE, "params": WHOLE, "note": TEXT}
 QUANTITY_COLUMNS = {"quantity": TEXT, "dense": REAL, "pruned": REAL}
+VALUE_COLUMNS = {"metric": TEXT, "value": REAL, "low": REAL, "high": REAL, "unit": TEXT}
 DROP_COLUMNS = {"drop": REAL, "drop_low": REAL, "drop_high": REAL, "verdict": TEXT}
 RUN_COLUMNS = (
     {
@@ -86,10 +87,13 @@ RUN_COLUMNS = (
         "split": TEXT,
     }
     | MEASURED_COLUMNS
+    | VALUE_COLUMNS
     | DROP_COLUMNS
     | {"note": TEXT, "tags": TEXT, "parent": TEXT}
 )
-CURVE_COLUMNS = {"ratio": REAL, "criterion": TEXT, "split": TEXT} | MEASURED_COLUMNS | DROP_COLUMNS
+CURVE_COLUMNS = (
+    {"ratio": REAL, "criterion": TEXT, "split": TEXT} | MEASURED_COLUMNS | VALUE_COLUMNS | DROP_COLUMNS
+)
 SCAN_COLUMNS = (
     {"part": TEXT, "granularity": TEXT, "ratio": REAL, "achieved": REAL, "samples": WHOLE, "correct": WHOLE}
     | DROP_COLUMNS
@@ -165,10 +169,11 @@ def _lost(report: Report) -> dict[str, Any]:
 
 def quantities(report: Report) -> pd.DataFrame:
     """Return everything that was measured, one row for each quantity: the dense model next to the pruned one,
-    then the change of accuracy.
+    then the change of the metric that decides.
     """
     measured = [(_measured(side), side) for side in (report.baseline, report.pruned)]
-    names = [name for name in MEASURED_COLUMNS if any(row.get(name) is not None for row, _ in measured)]
+    columns = [*MEASURED_COLUMNS, *(() if report.scale.metric == "accuracy" else ("value", "low", "high"))]
+    names = [name for name in columns if any(row.get(name) is not None for row, _ in measured)]
     rows = [
         {"quantity": name, "dense": measured[0][0].get(name), "pruned": measured[1][0].get(name)}
         for name in names
@@ -191,13 +196,13 @@ def quantities(report: Report) -> pd.DataFrame:
 
 
 def flips(pairs: Iterable[Flips]) -> pd.DataFrame:
-    """Return pairs of models on the same samples; `change` is that of the second against the first, in
-    points, as text.
+    """Return pairs of models on the same samples; `change` is that of the second against the first, as
+    text.
     """
     rows = (
         {
             **vars(pair),
-            "agreement": pair.same_answer / pair.samples if pair.samples else None,
+            "agreement": None if pair.same_answer is None else pair.same_answer / pair.samples,
             "change": _change(pair.drop),
         }
         for pair in pairs
@@ -210,7 +215,9 @@ def _change(drop: Drop) -> str:
 
 
 def runs(stored: Iterable[Run]) -> pd.DataFrame:
-    """Return stored runs in the order given; `created` in UTC, `drop` as a fraction, positive is worse."""
+    """Return stored runs in the order given; `created` in UTC, `drop` in the metric's own number: dense minus
+    pruned.
+    """
     rows = (
         {
             "run": run.name,

@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         required=True,
         metavar="X",
-        help="accuracy you can afford to lose, a fraction such as 0.01",
+        help=(
+            "what you can afford to lose: a fraction such as 0.01 of accuracy, or of the dense model's value "
+            "of other metrics"
+        ),
     )
     add(
         "--granularity",

@@ -1,11 +1,12 @@
-"""Search for the best trade-offs between accuracy and cost, over the ratios of all parts."""
+"""Search for the best trade-offs between quality and cost, over the ratios of all parts."""
 
 import argparse
 import json
 from typing import Any, cast
 
 from ..engine.conditions import Conditions
-from ..measuring.statistics import format_accuracy, format_drop, format_measured
+from ..measuring.metric_words import metric_title
+from ..measuring.statistics import format_drop, format_measured
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import check_winner
 from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
@@ -45,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=usual.largest_drop,
         metavar="X",
-        help=f"accuracy that the winner may lose (default: {usual.largest_drop})",
+        help=(
+            "what the winner may lose: a fraction such as 0.01 of accuracy, or of the dense model's value of "
+            f"other metrics (default: {usual.largest_drop})"
+        ),
     )
     add("--search-seed", type=int, default=usual.seed, metavar="N", help="of the optimiser (default: 0)")
     add("--no-held-out", action="store_true", help="do not open the held-out data for the winner")
@@ -98,19 +102,17 @@ def as_json(result: Search, checked: Report | None) -> dict[str, Any]:
 
 def _text(result: Search, checked: Report | None) -> str:
     if result.winner is None:
-        note(
-            f"No trial loses at most {100 * result.plan.largest_drop:.3g} points; allow more, or run more "
-            "trials."
-        )
+        note(f"No trial loses at most {result.allowed}; allow more, or run more trials.")
     rows = [_row(trial, result.winner) for trial in result.front]
-    front = table([f"{result.plan.cost} left", "accuracy, tuning", "change", "proposed by", ""], rows)
+    metric = metric_title(result.trials[0].scale.metric if result.trials else "accuracy")
+    front = table([f"{result.plan.cost} left", f"{metric}, tuning", "change", "proposed by", ""], rows)
     return "\n".join([front, *_winner(result.winner, checked)])
 
 
 def _row(trial: Trial, winner: Trial | None) -> list[str]:
     change = format_drop(trial.drop).split(", ")[0]
-    accuracy = format_accuracy(trial.correct, trial.samples, trial.total)
-    return [percent(trial.cost), accuracy, change, trial.origin, "winner" if trial == winner else ""]
+    measured = format_measured(trial.measured, trial.total)
+    return [percent(trial.cost), measured, change, trial.origin, "winner" if trial == winner else ""]
 
 
 def _winner(winner: Trial | None, checked: Report | None) -> list[str]:

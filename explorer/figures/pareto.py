@@ -1,11 +1,12 @@
-"""Points -> accuracy against what it costs, with intervals and the Pareto front."""
+"""Points -> quality against what it costs, with intervals and the Pareto front."""
 
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from ..measuring.metric_words import hover_form, metric_axis, metric_heading
 from ..runs.comparison import COSTS, Cost, Standing, TradeOff
-from ..words import LABELS
+from ..values.metric import ACCURACY, Scale
 from .style import DENSE, KEPT, REMOVED, figure, nothing, text
 
 # standing -> name, colour, symbol; the symbols work without colour too
@@ -16,32 +17,36 @@ LOOKS: dict[Standing, tuple[str, str, str]] = {
 }
 
 
-def pareto(points: Sequence[TradeOff], cost: Cost, chosen: Sequence[str] = ()) -> go.Figure:
-    """Draw accuracy against cost; the stepped line is the front: the best accuracy for this cost or less.
+def pareto(
+    points: Sequence[TradeOff], cost: Cost, chosen: Sequence[str] = (), scale: Scale = ACCURACY
+) -> go.Figure:
+    """Draw a metric against cost; the stepped line is the front: the best value for this cost or less.
 
     Args:
         points: judged, the cheapest first (see `comparison.points`).
         chosen: runs that get a ring.
+        scale: of the metric that decides.
     """
-    label = COSTS[cost][0]
-    drawn = figure(f"Accuracy against {label.split(' (')[0].lower()}", label, f"{LABELS['accuracy']} (%)")
+    label, metric = COSTS[cost][0], metric_heading(scale.metric)
+    amount = f"MACs{label[4:]}" if label.startswith("MACs") else label.lower()
+    drawn = figure(f"{metric} against {amount.split(' (')[0]}", label, metric_axis(scale))
     drawn.update_xaxes(rangemode="tozero", tickformat="~s" if cost != "latency" else None)
     if not points:
         return nothing(drawn)
     front = [point for point in points if point.standing == "front"]
-    drawn.add_trace(_line(front))
+    drawn.add_trace(_line(front, scale))
     for standing in LOOKS:
         shown = [point for point in points if point.standing == standing]
         if shown:
-            drawn.add_trace(_dots(shown, standing, label))
+            drawn.add_trace(_dots(shown, standing, label, scale))
     ringed = [point for point in points if point.run is not None and point.run in chosen]
-    return drawn.add_trace(_rings(ringed)) if ringed else drawn
+    return drawn.add_trace(_rings(ringed, scale)) if ringed else drawn
 
 
-def _line(front: Sequence[TradeOff]) -> go.Scatter:
+def _line(front: Sequence[TradeOff], scale: Scale) -> go.Scatter:
     return go.Scatter(
         x=[p.cost for p in front],
-        y=[100 * p.accuracy for p in front],
+        y=[scale.factor * p.value for p in front],
         mode="lines",
         hoverinfo="skip",
         showlegend=False,
@@ -49,24 +54,26 @@ def _line(front: Sequence[TradeOff]) -> go.Scatter:
     )
 
 
-def _dots(points: Sequence[TradeOff], standing: Standing, label: str) -> go.Scatter:
+def _dots(points: Sequence[TradeOff], standing: Standing, label: str, scale: Scale) -> go.Scatter:
     name, colour, symbol = LOOKS[standing]
+    form, unit = hover_form(scale)
     symbols = _symbols(points) if standing == "front" else symbol
     return go.Scatter(
         x=[p.cost for p in points],
-        y=[100 * p.accuracy for p in points],
+        y=[scale.factor * p.value for p in points],
         mode="markers",
         name=name,
         error_y={
-            "array": [100 * (p.high - p.accuracy) for p in points],
-            "arrayminus": [100 * (p.accuracy - p.low) for p in points],
+            "array": [scale.factor * (p.high - p.value) for p in points],
+            "arrayminus": [scale.factor * (p.value - p.low) for p in points],
             "thickness": 1,
             "width": 3,
         },
         marker={"color": colour, "size": 10, "symbol": symbols, "line": {"width": 1.5}},
-        customdata=[[text(p.name), 100 * p.low, 100 * p.high, p.samples] for p in points],
+        customdata=[[text(p.name), scale.factor * p.low, scale.factor * p.high, p.samples] for p in points],
         hovertemplate=(
-            "%{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
+            f"%{{customdata[0]}}<br>%{{y:{form}}}{unit} "
+            f"(%{{customdata[1]:{form}}} to %{{customdata[2]:{form}}}), "
             "%{customdata[3]:,} samples<br>" + label + ": %{x:,}<extra></extra>"
         ),
     )
@@ -77,10 +84,10 @@ def _symbols(points: Sequence[TradeOff]) -> list[str]:
     return ["diamond" if point.run is None else "circle" for point in points]
 
 
-def _rings(points: Sequence[TradeOff]) -> go.Scatter:
+def _rings(points: Sequence[TradeOff], scale: Scale) -> go.Scatter:
     return go.Scatter(
         x=[p.cost for p in points],
-        y=[100 * p.accuracy for p in points],
+        y=[scale.factor * p.value for p in points],
         mode="markers",
         name="side by side",
         hoverinfo="skip",

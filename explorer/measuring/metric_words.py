@@ -3,6 +3,7 @@
 from functools import cache
 
 from ..registry import METRICS
+from ..values.metric import Scale
 
 
 @cache
@@ -23,3 +24,21 @@ def metric_heading(name: str | None) -> str:
     """
     title = metric_title(name or "accuracy")
     return title[:1].upper() + title[1:]
+
+
+def metric_axis(scale: Scale) -> str:
+    """Return the title of an axis, with the unit.
+
+    >>> metric_axis(Scale()), metric_axis(Scale("r2", ""))
+    ('Accuracy (%)', 'R²')
+    """
+    return metric_heading(scale.metric) + (f" ({scale.unit})" if scale.unit else "")
+
+
+def hover_form(scale: Scale) -> tuple[str, str]:
+    """Return how Plotly writes a number of that scale, and what follows it.
+
+    >>> hover_form(Scale()), hover_form(Scale("mae", "m", "lower"))
+    (('.1f', ' %'), ('.4g', ' m'))
+    """
+    return (".1f", " %") if scale.unit == "%" else (".4g", f" {scale.unit}".rstrip())

@@ -1,5 +1,5 @@
-"""Finds the smallest model within an accuracy budget by measured bisection; the intervals account for every
-look.
+"""Finds the smallest model within a budget of lost quality by measured bisection; the intervals account for
+every look.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,11 @@ from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.metric_words import metric_title
+from ..measuring.allowance import allowed_words, whole_of
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
+from ..values.metric import Scale
 from ..values.progress import Progress, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Report
@@ -31,7 +32,7 @@ class Budget:
     """The state of the search.
 
     Args:
-        allowed: drop of accuracy, a fraction.
+        allowed: drop of accuracy or another fraction; of other metrics the share of the dense model's value.
         level: of each look's interval, so that all looks together hold at 95 %.
         looks: how many were planned.
         tried: target -> its Report, in the order of measuring.
@@ -51,17 +52,17 @@ class Budget:
         return None if self.best is None else self.tried[self.best]
 
     @property
-    def _unit(self) -> str:
-        drop = next((report.drop for report in self.tried.values() if report.drop), None)
-        if drop is not None and drop.unit != "%":
-            return f"% of the dense model's {metric_title(drop.metric)}"
-        return "point" + "s" * (self.allowed != 0.01)
+    def words(self) -> str:
+        """Return the allowed drop in words."""
+        measured = next((report for report in self.tried.values() if report.drop), None)
+        scale, dense = (measured.scale, measured.baseline.value) if measured else (Scale(), 1.0)
+        return allowed_words(self.allowed, scale, dense or 0.0)
 
     @property
     def summary(self) -> str:
         """Return one sentence."""
         looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
-        allowed = f"{100 * self.allowed:.3g} {self._unit}"
+        allowed = self.words
         if self.best is None:
             return (
                 f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or "
@@ -118,18 +119,17 @@ def is_within(report: Report, allowed: float) -> bool:
     """
     if report.drop is None:
         return False
-    whole = 1.0 if report.drop.unit == "%" else abs(report.baseline.value or 0.0)
-    return report.drop.most_lost <= allowed * whole
+    return report.drop.most_lost <= allowed * whole_of(report.scale, report.baseline.value or 0.0)
 
 
 def _check(subject: Subject, allowed: float, looks: int) -> None:
     if subject.task is None:
         raise ExplorerError(
-            f"{subject.name!r} has no data, so no drop of accuracy can be measured; add some with --data."
+            f"{subject.name!r} has no data, so no drop can be measured; add some with --data."
         )
     if not 0 < allowed < 1:
         raise ExplorerError(
-            f"The allowed drop of accuracy must be in (0, 1), such as 0.01 for one point, got {allowed!r}."
+            f"The allowed drop must be in (0, 1), such as 0.01 for one point, got {allowed!r}."
         )
     if not 1 <= looks <= 20:
         raise ExplorerError(f"The number of looks must be from 1 to 20, got {looks!r}.")

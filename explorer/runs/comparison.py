@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ..measuring.metric_words import metric_title
+from ..values.metric import ACCURACY, Scale
 from ..values.report import Measurement
 from .stored_run import Run
 
@@ -28,29 +30,36 @@ COSTS: dict[Cost, tuple[str, Callable[[Measurement], float | None]]] = {
 
 @dataclass(frozen=True)
 class Ground:
-    """What two accuracies must share to be compared.
+    """What two values of a metric must share to be compared.
 
     Args:
         task: fingerprint of the data; name: of the data, for the screen.
         split, samples: the part of it that was measured.
+        scale: of the metric that decides.
     """
 
     task: str
     name: str
     split: str
     samples: int
+    scale: Scale = ACCURACY
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.split.replace('_', '-')} split, {self.samples:,} samples"
+        metric = "" if self.scale == ACCURACY else f"{metric_title(self.scale.metric)}, "
+        return f"{metric}{self.name}, {self.split.replace('_', '-')} split, {self.samples:,} samples"
 
 
 def ground_of(run: Run) -> Ground | None:
-    """Return the data that the run was measured on, or None if accuracy was not measured."""
+    """Return the data that the run was measured on, or None if its quality was not measured."""
     about, measured = run.report.subject, run.report.pruned
-    if measured.accuracy is None:
+    if measured.value is None:
         return None
     return Ground(
-        str(about.get("task_fingerprint")), str(about.get("task")), run.report.split, measured.samples
+        str(about.get("task_fingerprint")),
+        str(about.get("task")),
+        run.report.split,
+        measured.samples,
+        run.report.scale,
     )
 
 
@@ -68,13 +77,15 @@ def left_out(run: Run, ground: Ground, cost: Cost = "params", machine: str | Non
     """
     own = ground_of(run)
     if own is None:
-        return "its accuracy was not measured"
+        return "its quality was not measured"
     if own.task != ground.task:
         return f"it was measured on other data ({own.name})"
     if own.split != ground.split:
         return f"it was measured on the {own.split.replace('_', '-')} split"
     if own.samples != ground.samples:
         return f"it was measured on {own.samples:,} samples"
+    if own.scale.metric != ground.scale.metric:
+        return f"it was measured by {metric_title(own.scale.metric)}"
     label, read = COSTS[cost]
     if read(run.report.pruned) is None:
         return f"it has no measurement of {label.split(' (')[0]}"
@@ -97,14 +108,14 @@ def machine_of(run: Run) -> str:
 
 @dataclass(frozen=True)
 class TradeOff:
-    """A model placed by cost and accuracy: fractions, with the 95 % interval; `run` is None for a dense
+    """A model placed by cost and the value of its metric, with the 95 % interval; `run` is None for a dense
     model.
     """
 
     name: str
     run: str | None
     cost: float
-    accuracy: float
+    value: float
     low: float
     high: float
     samples: int
@@ -124,39 +135,47 @@ def points(runs: Sequence[Run], cost: Cost, names: Mapping[str, str]) -> tuple[T
     }
     found = [_point(names[run.name], run.name, run.report.pruned, cost) for run in runs]
     found += [_point(name, None, measured, cost) for name, measured in dense.values()]
-    return judged(point for point in found if point is not None)
+    sign = runs[0].report.scale.sign if runs else 1
+    return judged((point for point in found if point is not None), sign)
 
 
 def _point(name: str, run: str | None, measured: Measurement, cost: Cost) -> TradeOff | None:
     amount = COSTS[cost][1](measured)
-    if amount is None or measured.accuracy is None:
+    if amount is None or measured.value is None:
         return None
-    low, high = (
-        measured.accuracy if end is None else end for end in (measured.accuracy_low, measured.accuracy_high)
-    )
-    return TradeOff(name, run, amount, measured.accuracy, low, high, measured.samples)
+    low, high = (measured.value if end is None else end for end in (measured.low, measured.high))
+    return TradeOff(name, run, amount, measured.value, low, high, measured.samples)
 
 
-def judged(given: Iterable[TradeOff]) -> tuple[TradeOff, ...]:
+def judged(given: Iterable[TradeOff], sign: int = 1) -> tuple[TradeOff, ...]:
     """Return the points with their standing, the cheapest first.
 
-    On the front: none is at least as cheap and as accurate, and better in one. Beaten: the whole interval of
-    one that costs no more is higher. Within noise: all others, which another set of samples might put on the
+    On the front: none is at least as cheap and as good, and better in one. Beaten: the whole interval of one
+    that costs no more is better. Within noise: all others, which another set of samples might put on the
     front.
+
+    Args:
+        sign: 1 if higher values are better, -1 if lower ones are.
     """
-    ordered = sorted(given, key=lambda p: (p.cost, -p.accuracy))
-    return tuple(TradeOff(**{**vars(point), "standing": _standing(point, ordered)}) for point in ordered)
+    ordered = sorted(given, key=lambda p: (p.cost, -sign * p.value))
+    return tuple(
+        TradeOff(**{**vars(point), "standing": _standing(point, ordered, sign)}) for point in ordered
+    )
 
 
-def _standing(point: TradeOff, others: Sequence[TradeOff]) -> Standing:
+def _standing(point: TradeOff, others: Sequence[TradeOff], sign: int) -> Standing:
     cheap = [other for other in others if other.cost <= point.cost and other is not point]
 
-    def better(o):
-        return o.accuracy >= point.accuracy and (o.accuracy > point.accuracy or o.cost < point.cost)
+    def better(o: TradeOff) -> bool:
+        gain = sign * (o.value - point.value)
+        return gain >= 0 and (gain > 0 or o.cost < point.cost)
+
+    def beats(o: TradeOff) -> bool:
+        return o.low > point.high if sign > 0 else o.high < point.low
 
     if not any(better(other) for other in cheap):
         return "front"
-    return "beaten" if any(other.low > point.high for other in cheap) else "within noise"
+    return "beaten" if any(beats(other) for other in cheap) else "within noise"
 
 
 # --------------------------------------------------------------------------- where each came from

@@ -1,4 +1,4 @@
-"""Decides and measures a run's recipe again: are the masks the same bit for bit, and are the same samples
+"""Decides and measures a run's recipe again: are the masks the same bit for bit, and are as many samples
 right?
 
 The weights of a recovered model come from the file that its training wrote; they are measured again, not
@@ -6,6 +6,7 @@ trained again.
 """
 
 import hashlib
+import math
 import uuid
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from ..values.profile import Masks
 from ..values.progress import Step, Work, mapped
-from ..values.report import Report
+from ..values.report import Measurement, Report
 from ..values.subject import Subject
 from .stored_run import Run
 
@@ -44,21 +45,29 @@ class Replay:
         run: name of the run.
         masks: fingerprint of the new masks.
         same_masks: whether they equal the run's bit for bit; None if the run has no fingerprint.
+        before: what the run measured.
         report: the new report, None until something was counted.
     """
 
     run: str
     masks: str
     same_masks: bool | None
-    correct_before: int | None
+    before: Measurement
     report: Report | None = None
 
     @property
     def same_count(self) -> bool | None:
-        """Whether as many samples are right as in the run; None while that is not known."""
-        if self.report is None or self.report.stage != "final" or self.correct_before is None:
+        """Whether as many samples are right as in the run, or for a metric that doesn't count, whether the
+        value is the same to six digits; None while that is not known.
+        """
+        if self.report is None or self.report.stage != "final" or self.before.value is None:
             return None
-        return self.report.pruned.correct == self.correct_before
+        now = self.report.pruned
+        if now.metric != self.before.metric or now.value is None:
+            return None
+        if self.before.correct is not None:
+            return now.correct == self.before.correct
+        return math.isclose(now.value, self.before.value, rel_tol=1e-6, abs_tol=1e-9)
 
 
 def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
@@ -75,7 +84,7 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
     )  # under a new name, no earlier scores or counts are found
     yield from calibrate(Analysed(anew, model.graph), recipe, device)
     masks = masks_fingerprint(_masks(Analysed(anew, model.graph), run))
-    replayed = Replay(run.name, masks, masks == run.masks if run.masks else None, measured.correct)
+    replayed = Replay(run.name, masks, masks == run.masks if run.masks else None, measured)
     yield Step(replayed)
     dtype = str(run.report.environment.get("dtype", "float32"))
     how = Conditions(measured.samples or None, device=device, latency=False, dtype=dtype)

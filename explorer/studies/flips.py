@@ -1,18 +1,22 @@
-"""Several pruned models on the same samples: where their answers flip, and which classes lose."""
+"""Several pruned models on the same samples: where their answers flip, which classes lose, or how much
+the metric differs.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from torch import Tensor
 
+from ..engine.agreement import with_agreement
 from ..engine.candidate import prepare
-from ..engine.conditions import Conditions, class_task, split_for
-from ..engine.dense_model import baseline
+from ..engine.conditions import Conditions, split_for
+from ..engine.dense_model import baseline, judged_split
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.evaluation import Execution, evaluate
-from ..measuring.statistics import holm, paired_p_value, wilson
+from ..measuring.judging import judge_for
+from ..measuring.statistics import holm, p_value_of, paired_p_value, wilson
 from ..measuring.tally import Tally, drop_between
 from ..pruning.decision import calibrate
 from ..recovery.results import recovered_candidate
@@ -34,17 +38,21 @@ class Contender:
 
 @dataclass(frozen=True, eq=False)
 class Poll:
-    """What each model predicts for the same samples.
+    """What each model answers to the same samples.
 
     Args:
-        tallies: name -> its predictions, in the order asked.
-        targets: (samples,) int64 classes.
+        tallies: name -> its answers and how they are judged, in the order asked.
+        targets: (samples,) int64 classes; None if the task has other targets.
         classes: names.
     """
 
     tallies: dict[str, Tally]
-    targets: Tensor
+    targets: Tensor | None
     classes: tuple[str, ...]
+
+    @property
+    def samples(self) -> int:
+        return len(next(iter(self.tallies.values())))
 
 
 def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
@@ -55,11 +63,10 @@ def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
     Raises:
         ExplorerError: no data, or not all on the same data.
     """
-    task = class_task(candidates[0].model.subject, "comparison of answers")
-    if any(
-        c.model.subject.task is None or c.model.subject.task.fingerprint != task.fingerprint
-        for c in candidates
-    ):
+    candidates = [replace(c, model=with_agreement(c.model)) for c in candidates]
+    task = candidates[0].model.subject.task
+    assert task is not None
+    if any(c.model.subject.task.fingerprint != task.fingerprint for c in candidates):  # type: ignore[union-attr]
         raise ExplorerError(
             "These runs are of models on different data, so their answers cannot be compared."
         )
@@ -73,12 +80,13 @@ def ask(candidates: Sequence[Contender], conditions: Conditions) -> Work[Poll]:
                 continue
             tallies[candidate.name] = tally
             yield reached(done * len(split) + len(tally), len(candidates) * len(split), "Answers")
-    yield Step(Poll(tallies, split.targets.cpu(), task.class_names))
+    targets = split.targets.cpu() if task.tells_classes else None
+    yield Step(Poll(tallies, targets, task.class_names))
 
 
 def _answers(candidate: Contender, conditions: Conditions) -> Work[Tally]:
     model, recipe = candidate.model, candidate.recipe
-    split, task = split_for(model.subject, conditions), model.subject.task
+    split, task = judged_split(model, conditions), model.subject.task
     assert task is not None
     if recipe.is_empty and candidate.recovery is None:
         yield from map(Step, baseline(model, conditions, len(split)))
@@ -88,7 +96,9 @@ def _answers(candidate: Contender, conditions: Conditions) -> Work[Tally]:
         network = recovered_candidate(model, candidate.recovery, conditions.device).model
     else:
         network = prepare(model, recipe, conditions.device).model
-    grown = evaluate(network, split, task.normalisation, [len(split)], Execution(conditions.device))
+    grown = evaluate(
+        network, split, task.normalisation, [len(split)], Execution(conditions.device, judge=judge_for(task))
+    )
     yield from map(Step, grown)
 
 
@@ -100,53 +110,54 @@ class Flips:
     """Two models on the same samples.
 
     Args:
-        both_right, only_first, only_second, both_wrong: samples.
-        same_answer: samples for which they predict the same class, right or wrong.
-        drop: accuracy of the first minus that of the second.
+        drop: value of the first minus that of the second.
         p_value: of no difference, adjusted by Holm for all pairs that are compared together.
+        both_right, only_first, only_second, both_wrong: samples; None if answers are not right or wrong.
+        same_answer: samples for which they predict the same class, right or wrong; None as well.
     """
 
     first: str
     second: str
-    both_right: int
-    only_first: int
-    only_second: int
-    both_wrong: int
-    same_answer: int
+    samples: int
     drop: Drop
     p_value: float
-
-    @property
-    def samples(self) -> int:
-        return self.both_right + self.only_first + self.only_second + self.both_wrong
+    both_right: int | None = None
+    only_first: int | None = None
+    only_second: int | None = None
+    both_wrong: int | None = None
+    same_answer: int | None = None
 
 
 def flips(poll: Poll) -> tuple[Flips, ...]:
     """Compare every pair of models."""
     pairs = list(combinations(poll.tallies.items(), 2))
-    lost = [
-        (int((a.correct & ~b.correct).sum()), int((~a.correct & b.correct).sum())) for (_, a), (_, b) in pairs
-    ]
-    adjusted = holm([paired_p_value(b, c) for b, c in lost])
-    return tuple(_flips(*pair, p) for pair, p in zip(pairs, adjusted, strict=True))
+    found = [_flips(*pair) for pair in pairs]
+    adjusted = holm([pair.p_value for pair in found])
+    return tuple(replace(pair, p_value=p) for pair, p in zip(found, adjusted, strict=True))
 
 
-def _flips(first: tuple[str, Tally], second: tuple[str, Tally], p_value: float) -> Flips:
+def _flips(first: tuple[str, Tally], second: tuple[str, Tally]) -> Flips:
+    """Compare two models; the p-value is that of this pair alone."""
     (name, a), (other, b) = first, second
+    drop = drop_between(a, b)
 
-    def count(where):
+    def count(where: Tensor) -> int:
         return int(where.sum())
 
+    if not a.is_accuracy:
+        return Flips(name, other, len(a), drop, p_value_of(drop))
+    lost, won = count(a.correct & ~b.correct), count(~a.correct & b.correct)
     return Flips(
         name,
         other,
+        len(a),
+        drop,
+        paired_p_value(lost, won),
         count(a.correct & b.correct),
-        count(a.correct & ~b.correct),
-        count(~a.correct & b.correct),
+        lost,
+        won,
         count(~a.correct & ~b.correct),
         count(a.predictions == b.predictions),
-        drop_between(a, b),
-        p_value,
     )
 
 
@@ -167,8 +178,10 @@ class ClassAccuracy:
 
 
 def class_accuracies(poll: Poll) -> tuple[ClassAccuracy, ...]:
-    """Return every model's accuracy on every class that has samples."""
-    rows = []
+    """Return every model's accuracy on every class that has samples; none if answers are not classes."""
+    rows: list[ClassAccuracy] = []
+    if poll.targets is None:
+        return ()
     for number, label in enumerate(poll.classes):
         there = poll.targets == number
         samples = int(there.sum())

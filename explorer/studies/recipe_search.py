@@ -1,4 +1,4 @@
-"""Finds the best trade-offs between accuracy and cost with an optimiser over the ratios of all parts (package
+"""Finds the best trade-offs between quality and cost with an optimiser over the ratios of all parts (package
 optuna, optional).
 
 Every trial is a recipe that is cut, measured on the tuning split and stored as a run like any other. The
@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..allocators.context import Losses, all_but_one
-from ..engine.conditions import Conditions, class_task
+from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
@@ -25,6 +25,8 @@ from ..machine import paths
 from ..machine.held_file import HeldLock, held
 from ..machine.optional_packages import optional
 from ..machine.version import __version__
+from ..measuring.judging import metrics_of
+from ..measuring.statistics import wilson
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..pruning.checks import check_rates_weights
@@ -36,7 +38,7 @@ from ..values.choice import Choice
 from ..values.plain import canonical_json
 from ..values.progress import Step, Work, mapped, reached
 from ..values.recipe import Recipe
-from ..values.report import Drop, Report
+from ..values.report import Drop, Measurement, Report
 from ..values.subject import Subject
 from .search_trials import Search, SearchPlan, Trial
 from .sensitivity.scan import known as known_scan
@@ -187,7 +189,7 @@ class RecipeSearch:
         trial = _trial(asked.number, origin, report, self.plan, runs)
         for name, value in _remembered(trial).items():
             asked.set_user_attr(name, value)
-        queue.finish(asked, [trial.accuracy, trial.cost])
+        queue.finish(asked, [trial.value, trial.cost])
 
 
 @contextmanager
@@ -207,7 +209,10 @@ def _kept_in(place: Path) -> Iterator[None]:
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
     """Return the highest ratio to try for each part."""
-    class_task(model.subject, "search")
+    if model.subject.task is None:
+        raise ExplorerError(
+            f"{model.subject.name!r} came without data, so no trial can be measured; add some with --data."
+        )
     if plan.granularity == "weight":
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(model.profile.prunable_layers, HIGHEST)
@@ -244,8 +249,10 @@ def _study(
     lock = HeldLock(folder / f"{name}.lock")
     journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"), lock)
     storage = optuna.storages.JournalStorage(journal)
+    assert subject.task is not None
+    best = "minimize" if metrics_of(subject.task)[0].better == "lower" else "maximize"
     study = optuna.create_study(
-        study_name=name, storage=storage, load_if_exists=True, directions=["maximize", "minimize"]
+        study_name=name, storage=storage, load_if_exists=True, directions=[best, "minimize"]
     )
     # a search that continues must not draw again what an earlier one drew, so each has its own seed
     study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
@@ -305,8 +312,7 @@ def _trial(number: int, origin: str, report: Report, plan: SearchPlan, runs: Sto
         report.recipe,
         origin,
         (now or 0) / max(1, before or 0),
-        measured.correct or 0,
-        measured.samples,
+        measured,
         report.total_samples or measured.samples,
         drop,
         run,
@@ -315,8 +321,7 @@ def _trial(number: int, origin: str, report: Report, plan: SearchPlan, runs: Sto
 
 def _remembered(trial: Trial) -> dict[str, Any]:
     return {
-        "correct": trial.correct,
-        "samples": trial.samples,
+        "measured": trial.measured.to_json(),
         "total": trial.total,
         "drop": trial.drop.to_json(),
         "run": trial.run,
@@ -336,14 +341,22 @@ def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> 
                 recipe.with_ratios(plan.granularity, trial.params),
                 about["origin"],
                 trial.values[1],
-                about["correct"],
-                about["samples"],
+                _measured(about),
                 about["total"],
                 drop,
                 about["run"],
             )
         )
     return tuple(found)
+
+
+def _measured(about: Mapping[str, Any]) -> Measurement:
+    """Return what was measured in a trial; a journal of an earlier version has the counts of accuracy."""
+    if "measured" in about:
+        return Measurement.from_json(about["measured"])
+    correct, samples = about["correct"], about["samples"]
+    low, high = wilson(correct, samples)
+    return Measurement(correct / samples, low, high, samples=samples, correct=correct)
 
 
 def check_winner(
@@ -360,9 +373,8 @@ def check_winner(
     """
     winner, runs = found.winner, store or Store(paths.cache())
     if winner is None:
-        points = f"{100 * found.plan.largest_drop:.3g} points"
         raise ExplorerError(
-            f"No trial loses at most {points}, so there is no winner; allow more, or run more trials."
+            f"No trial loses at most {found.allowed}, so there is no winner; allow more, or run more trials."
         )
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
     note, tags = f"winner of a search, trial {winner.number}", [TAG, "held-out"]

@@ -1,11 +1,13 @@
 """What a search looks for, the trials that it has measured, and which of them are best."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import ExplorerError
+from ..measuring.allowance import allowed_words, whole_of
+from ..values.metric import Scale
 from ..values.recipe import Recipe
-from ..values.report import Drop
+from ..values.report import Drop, Measurement
 
 Cost = Literal["params", "macs"]
 COSTS = ("params", "macs")
@@ -20,7 +22,8 @@ class SearchPlan:
         cost: "params" (those that are not zero) or "macs", of the pruned model, as a fraction of the dense
             one's.
         granularity: "channel" or "weight".
-        largest_drop: accuracy that the winner may lose.
+        largest_drop: what the winner may lose: of fractions such as accuracy that much, of other metrics that
+            share of the dense model's value.
         seed: of the optimiser.
     Raises:
         ExplorerError: a value is not allowed.
@@ -52,9 +55,9 @@ class Trial:
     Args:
         origin: the allocator that proposed it, or "optimiser".
         cost: fraction of the dense model's that is left.
-        correct: of `samples`, the first of the tuning split's `total`.
-        drop: of accuracy, paired with the dense model, at one look; it is not corrected for the choice among
-            trials.
+        measured: the metric's value on the first samples of the tuning split's `total`.
+        drop: of the metric, paired with the dense model, at one look; it is not corrected for the choice
+            among trials.
         run: its name in the store.
     """
 
@@ -62,24 +65,43 @@ class Trial:
     recipe: Recipe
     origin: str
     cost: float
-    correct: int
-    samples: int
+    measured: Measurement
     total: int
     drop: Drop
     run: str
 
     @property
-    def accuracy(self) -> float:
-        return self.correct / self.samples
+    def value(self) -> float:
+        """Return the value of the metric that decides."""
+        assert self.measured.value is not None
+        return self.measured.value
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(self.drop.metric, self.drop.unit, self.drop.better)
+
+    @property
+    def dense(self) -> float:
+        """Return the dense model's value on the same samples."""
+        return self.value + self.drop.estimate
+
+    @property
+    def whole(self) -> float:
+        """Return the number of which the allowed drop is a share."""
+        return whole_of(self.scale, self.dense)
 
     def beats(self, other: "Trial") -> bool:
         """Whether it is as good in both respects, and better in one."""
-        at_least = self.correct >= other.correct and self.cost <= other.cost
-        return at_least and (self.correct > other.correct or self.cost < other.cost)
+        gain = self.scale.sign * (self.value - other.value)
+        return gain >= 0 and self.cost <= other.cost and (gain > 0 or self.cost < other.cost)
 
     def to_json(self) -> dict[str, Any]:
-        plain = {f.name: getattr(self, f.name) for f in fields(self)} | {"accuracy": self.accuracy}
-        return plain | {"recipe": self.recipe.to_json(), "drop": self.drop.to_json()}
+        """Return plain data; accuracy and correct samples only where the metric is accuracy."""
+        known = {name: value for name, value in self.measured.to_json().items() if value is not None}
+        names = ("accuracy", "correct", "samples", "metric", "value", "low", "high", "unit")
+        plain = {"number": self.number, "recipe": self.recipe.to_json(), "origin": self.origin}
+        plain |= {"cost": self.cost, "total": self.total, "drop": self.drop.to_json(), "run": self.run}
+        return plain | {name: known[name] for name in names if name in known}
 
 
 @dataclass(frozen=True)
@@ -101,5 +123,15 @@ class Search:
     @property
     def winner(self) -> Trial | None:
         """Return the cheapest trial whose estimated drop is allowed, or None."""
-        within = [trial for trial in self.front if trial.drop.estimate <= self.plan.largest_drop]
+        within = [trial for trial in self.front if trial.drop.loss <= self.plan.largest_drop * trial.whole]
         return within[0] if within else None
+
+    @property
+    def allowed(self) -> str:
+        """Return what the winner may lose, in words.
+
+        >>> Search(SearchPlan(largest_drop=0.02), ()).allowed
+        '2 points'
+        """
+        scale, dense = (self.trials[0].scale, self.trials[0].dense) if self.trials else (Scale(), 1.0)
+        return allowed_words(self.plan.largest_drop, scale, dense)

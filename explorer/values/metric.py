@@ -10,6 +10,34 @@ from torch import Tensor
 Better = Literal["higher", "lower"]
 
 
+@dataclass(frozen=True)
+class Scale:
+    """How values of a metric are read; by default those of accuracy.
+
+    Args:
+        metric: its name.
+        unit: "%" if values are fractions that are shown as per cent, otherwise a short word, or "".
+        better: which direction is better.
+    """
+
+    metric: str = "accuracy"
+    unit: str = "%"
+    better: Better = "higher"
+
+    @property
+    def factor(self) -> int:
+        """Return what a value is multiplied with where it is shown."""
+        return 100 if self.unit == "%" else 1
+
+    @property
+    def sign(self) -> int:
+        """Return 1 if higher is better, -1 if lower is, so that of sign * value more is always better."""
+        return 1 if self.better == "higher" else -1
+
+
+ACCURACY = Scale()
+
+
 @dataclass(frozen=True, eq=False)
 class Metric:
     """A number that says how well a model does its task.

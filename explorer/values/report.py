@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from .metric import Better
+from .metric import Better, Scale
 from .recipe import Recipe
 
 
@@ -173,6 +173,14 @@ class Report:
     dtype_effect: Drop | None = None
     repaired: Measurement | None = None
     repaired_drop: Drop | None = None
+
+    @property
+    def scale(self) -> Scale:
+        """Return how the deciding metric's values are read."""
+        if self.pruned.metric is None:
+            return Scale()
+        better = self.drop.better if self.drop else "higher"
+        return Scale(self.pruned.metric, self.pruned.unit or "", better)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -21,6 +21,7 @@ from explorer.loaders.model_text import load
 from explorer.machine import paths
 from explorer.measuring.tally import Tally
 from explorer.pruning.decision import masks_for
+from explorer.registry import METRICS
 from explorer.runs.comparison import (
     Ground,
     TradeOff,
@@ -36,6 +37,7 @@ from explorer.runs.replay import Replay, masks_fingerprint, replay
 from explorer.runs.store import Store
 from explorer.runs.stored_run import Run
 from explorer.studies.flips import Contender, Poll, ask, class_accuracies, flips
+from explorer.values.metric import Scale
 from explorer.values.profile import Masks
 from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
@@ -76,7 +78,7 @@ def run(
     report = Report(
         subject={"id": model, "name": f"model {model}", "task": task, "task_fingerprint": f"{task} hash"},
         recipe=Recipe(channels={"conv1": 0.5}),
-        baseline=replace(measured, accuracy=0.95, params=2000),
+        baseline=replace(measured, accuracy=0.95, value=0.95, params=2000),
         pruned=measured,
         drop=Drop(0.05, 0.03, 0.07, "different"),
         environment={"device": "cpu", "device_name": "chip", "threads": threads},
@@ -98,7 +100,7 @@ def test_a_ground_is_data_split_and_samples():
     blind = run("d")
     blind = replace(blind, report=replace(blind.report, pruned=Measurement(params=10)))
     assert ground_of(blind) is None and grounds([blind]) == []
-    assert left_out(blind, GROUND) == "its accuracy was not measured"
+    assert left_out(blind, GROUND) == "its quality was not measured"
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,50 @@ def test_standings_by_hand():
 def test_equals_share_the_front_and_a_cheaper_equal_does_not():
     assert [p.standing for p in judged([point("a", 5, 0.9), point("b", 5, 0.9)])] == ["front", "front"]
     assert [p.standing for p in judged([point("a", 5, 0.9), point("b", 6, 0.9)])] == ["front", "within noise"]
+
+
+def test_where_lower_is_better_the_lower_one_beats():
+    given = [point("cheap", 1, 3.0), point("low", 5, 1.0), point("near", 6, 1.01), point("bad", 7, 2.0)]
+    standing = {p.name: p.standing for p in judged(given, -1)}
+    assert standing == {"cheap": "front", "low": "front", "near": "within noise", "bad": "beaten"}
+    assert {p.name: p.standing for p in judged(given)}["low"] == "beaten"  # what judging by height would say
+
+
+def regression(name="r", value=1.2):
+    """A run of a model that is measured by an error."""
+    usual = run(name)
+    values = {"metric": "mae", "low": value - 0.1, "high": value + 0.1, "unit": "m", "samples": 512}
+    pruned, dense = Measurement(params=1000, value=value, **values), Measurement(value=1.0, **values)
+    drop = Drop(1.0 - value, -0.3, -0.1, "different", 0.95, "mae", "m", "lower")
+    return replace(usual, report=replace(usual.report, pruned=pruned, baseline=dense, drop=drop))
+
+
+def test_runs_of_another_metric_have_a_ground_of_their_own():
+    ground = ground_of(regression())
+    assert ground.scale == Scale("mae", "m", "lower")
+    assert str(ground) == "mean absolute error, digits, tuning split, 512 samples"
+    assert left_out(run(), ground) == "it was measured by accuracy" and left_out(regression(), ground) is None
+    placed = points([regression("a"), regression("b", 1.5)], "params", {"a": "a", "b": "b"})
+    drawn = pareto(placed, "params", (), ground.scale)
+    assert drawn.layout.yaxis.title.text == "Mean absolute error (m)"
+    assert list({trace.name: trace for trace in drawn.data}["on the front"].y) == [1.2]
+
+
+def test_pairs_of_a_task_without_classes_are_compared_by_their_metric():
+    metric, none = METRICS["mae"](), torch.zeros(0)
+    targets = torch.zeros(40, 1)
+
+    def answers(error):
+        rows = metric.statistics(targets + error, targets)
+        return Tally(none.bool(), none.long(), none, {"mae": rows}, (metric,))
+
+    steady, wild = torch.ones(40, 1), torch.linspace(0, 2, 40)[:, None]
+    poll = Poll({"a": answers(steady), "b": answers(steady * 2), "c": answers(wild)}, None, ())
+    ab, ac, _ = flips(poll)
+    assert (ab.samples, ab.both_right, ab.drop.estimate) == (40, None, -1.0) and ab.p_value < 0.01
+    assert ac.drop.estimate == pytest.approx(0.0, abs=1e-6) and ac.p_value > 0.5
+    assert class_accuracies(poll) == ()
+    assert tables.flips([ab])["agreement"].isna().all()
 
 
 def test_the_dense_model_of_each_run_is_a_point_once():
@@ -267,8 +313,14 @@ def test_models_on_different_data_are_not_polled(model):
                 Conditions(),
             )
         )
-    with pytest.raises(ExplorerError, match="came without data"):
-        next(ask([Contender("a", Analysed(replace(model[0], task=None), model[1]), HALF)], Conditions()))
+
+
+def test_models_without_data_are_compared_by_their_agreement_with_the_dense_one(model):
+    blind = Analysed(replace(model[0], id="blind", task=None), model[1])
+    poll = outcome(ask([Contender("dense", blind, Recipe()), Contender("half", blind, HALF)], Conditions()))
+    (pair,) = flips(poll)
+    assert poll.targets is None and (pair.drop.metric, pair.samples) == ("same_answer", 128)
+    assert 0 < pair.drop.estimate < 1  # the dense model agrees with itself everywhere
 
 
 # --------------------------------------------------------------------------- replay

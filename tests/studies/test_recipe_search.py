@@ -7,14 +7,17 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import serving
+import torch
 
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError
+from explorer.figures.search_front import search_front
 from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
@@ -23,7 +26,7 @@ from explorer.measuring.statistics import paired_drop
 from explorer.planning.allocate import allocate
 from explorer.planning.allocation import Allocation
 from explorer.runs.store import Store
-from explorer.studies.recipe_search import TAG, WITH_SCAN, WITHOUT_SCAN, check_winner, search
+from explorer.studies.recipe_search import TAG, WITH_SCAN, WITHOUT_SCAN, _measured, check_winner, search
 from explorer.studies.search_trials import Search, SearchPlan, Trial
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_run import ScanRun
@@ -31,6 +34,8 @@ from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.choice import Choice
 from explorer.values.progress import outcome, reached, values_of
 from explorer.values.recipe import Recipe
+from explorer.values.report import Drop, Measurement
+from explorer.values.subject import Task
 
 FEW = Conditions(samples=150, latency=False)
 DROP = paired_drop(0, 0, 100)
@@ -43,7 +48,8 @@ def mlp():
 
 
 def trial(number, correct, cost, drop=DROP):
-    return Trial(number, Recipe(), "optimiser", cost, correct, 100, 100, drop, "0" * 24)
+    measured = Measurement(correct / 100, samples=100, correct=correct)
+    return Trial(number, Recipe(), "optimiser", cost, measured, 100, drop, "0" * 24)
 
 
 def test_the_front_and_the_winner_by_hand():
@@ -113,9 +119,9 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     assert any(t.origin == "optimiser" for t in result.trials)
     runs = {run.name: run for run in Store(tmp_path).runs()}
     for t in result.trials:
-        assert runs[t.run].report.pruned.correct == t.correct and runs[t.run].tags == (TAG,)
+        assert runs[t.run].report.pruned.correct == t.measured.correct and runs[t.run].tags == (TAG,)
         measured = prune(Analysed(*mlp), t.recipe, FEW)
-        assert measured.pruned.correct == t.correct
+        assert measured.pruned.correct == t.measured.correct
         assert t.cost == measured.pruned.nonzero_params / measured.baseline.nonzero_params
 
     winner = result.winner
@@ -125,6 +131,51 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
     assert Store(tmp_path).held_out_openings(mlp[0].id) == 1 and any(
         "opened 1 time" in text for text in checked.notes
     )
+
+
+def test_what_an_earlier_version_wrote_of_a_trial_is_read():
+    about = {"correct": 90, "samples": 100}
+    assert _measured(about).value == 0.9 and _measured(about).correct == 90
+    assert _measured({"measured": Measurement(0.5, samples=4).to_json()}) == Measurement(0.5, samples=4)
+
+
+# --------------------------------------------------------------------------- other metrics
+
+
+def error(number, value, cost):
+    drop = Drop(1.0 - value, 1.0 - value, 1.0 - value, "different", 0.95, "mae", "m", "lower")
+    measured = Measurement(metric="mae", value=value, unit="m", samples=100)
+    return Trial(number, Recipe(), "optimiser", cost, measured, 100, drop, "0" * 24)
+
+
+def test_a_lower_error_wins_where_lower_is_better():
+    trials = (error(0, 1.04, 0.5), error(1, 1.00, 0.8), error(2, 1.30, 0.6), error(3, 2.0, 0.2))
+    done = Search(SearchPlan(4, largest_drop=0.05), trials)
+    assert [t.number for t in done.front] == [3, 0, 1] and done.winner.number == 0
+    assert done.allowed == "5 % of the dense model's mean absolute error"
+    as_if_higher = [replace(t, drop=replace(t.drop, better="higher")) for t in trials]
+    assert [t.number for t in Search(done.plan, tuple(as_if_higher)).front] == [3]  # the worst of all
+    drawn = search_front(done)
+    assert drawn.layout.yaxis.title.text == "Mean absolute error (m)"
+    assert [shape.y0 for shape in drawn.layout.shapes] == pytest.approx([1.0, 1.05])
+
+
+def test_a_search_minimises_the_error_of_a_regressor(mlp, tmp_path):
+    pytest.importorskip("optuna", reason="the optional package optuna is not installed")
+    subject = mlp[0]
+    inputs = subject.task.normalisation(subject.task.split("tuning").inputs)[:100]
+    with torch.inference_mode():
+        targets = subject.model(inputs) + 1
+    task = Task("angles", data={"tuning": (inputs, targets)}, metric="mae")
+    model = Analysed(replace(subject, id="angles", task=task), mlp[1])
+    plan, conditions = SearchPlan(5, largest_drop=0.5), Conditions(latency=False)
+    done = outcome(search(model, Recipe(), plan, conditions, folder=tmp_path, store=Store(tmp_path)))
+    assert len(done.trials) == 5 and {t.measured.metric for t in done.trials} == {"mae"}
+    for t in done.trials:
+        assert t.dense == pytest.approx(1.0, abs=1e-5)
+        assert t.to_json()["value"] == t.value and "correct" not in t.to_json()
+    cheapest, dearest = done.front[0], done.front[-1]
+    assert cheapest.cost <= dearest.cost and dearest.value == min(t.value for t in done.trials)
 
 
 # --------------------------------------------------------------------------- several processes
@@ -138,6 +189,7 @@ from explorer.loaders.model_text import load
 from explorer.runs.store import Store
 from explorer.studies.recipe_search import SearchPlan, search
 from explorer.values.recipe import Recipe
+from explorer.values.report import Drop, Measurement
 folder = Path(sys.argv[1])
 plan, few = SearchPlan(int(sys.argv[2])), Conditions(samples=150, latency=False)
 found = None

@@ -8,8 +8,11 @@ import streamlit as st
 from ... import tables
 from ...figures.family_tree import family_tree
 from ...figures.pareto import pareto
+from ...measuring.metric_words import metric_heading, metric_title
+from ...measuring.statistics import format_drop, format_value
 from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
 from ...runs.stored_run import Run
+from ...values.metric import Scale
 from ...values.report import Drop, Measurement
 from .. import session
 from ..drawing import layout, links
@@ -34,11 +37,15 @@ EMPTY = (
     "With two or more, this page shows which of them are worth what they cost, and how they differ."
 )
 TRIALS = "A search keeps each of its trials as a run. Runs that you kept yourself come first."
-VERDICTS = "Worse or better: beyond noise. Equivalent: within one point. Undecided: more samples may tell."
-FRONT = (
-    "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as accurate. Beaten: "
-    "one that costs no more has its whole bar above."
+VERDICTS = (
+    "Worse or better: beyond noise. Equivalent: too small to matter (one point of accuracy). Undecided: more "
+    "samples may show a difference."
 )
+FRONT = (
+    "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as good. Beaten: one "
+    "that costs no more has its whole bar {side}."
+)
+CHANGE = "Against the dense model, on the same samples."
 NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
     "called": TEXT(
@@ -47,10 +54,8 @@ COLUMNS = {
         pinned=True,
         help="Its first four letters, and your note or what the recipe does.",
     ),
-    "accuracy": NUMBER("Accuracy", format="%.1f %%", width=80),
-    "drop": NUMBER(
-        "Change", format="%.1f points", width=95, help="Against the dense model, on the same samples."
-    ),
+    "value": NUMBER("Accuracy", format="%.1f %%", width=80),
+    "drop": NUMBER("Change", format="%.1f points", width=95, help=CHANGE),
     "verdict": TEXT("Verdict", width=95, help=VERDICTS),
     "params": NUMBER("Parameters", format="compact", width=90),
     "nonzero_params": NUMBER("Non-zero", format="compact", width=80),
@@ -166,7 +171,7 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         frame,
         hide_index=True,
         column_order=order,
-        column_config=COLUMNS,
+        column_config=COLUMNS | _measured_columns(shown),
         height=min(38 + 35 * len(frame), 388),
         key=key,
         on_select=ticked,
@@ -191,11 +196,47 @@ def _frame(shown: Sequence[Run]) -> Any:
     """Return the table of `tables.runs` with columns for display only."""
     frame = tables.runs(shown)
     frame["called"] = [called(run) for run in shown]
-    frame["drop"], frame["accuracy"] = -100 * frame["drop"], 100 * frame["accuracy"]
+    if len(_scales(shown)) > 1:
+        frame["value"] = [_value(run.report.pruned) for run in shown]
+        frame["drop"] = [format_drop(d).partition(" (")[0] if (d := run.report.drop) else "" for run in shown]
+    else:
+        factor = shown[0].report.scale.factor
+        frame["drop"], frame["value"] = -factor * frame["drop"], factor * frame["value"]
     frame["verdict"] = [_verdict(run.report.drop) for run in shown]
     frame["range"] = [_range(run.report.pruned) for run in shown]
     frame["ground"] = [_measured_on(run) for run in shown]
     return frame
+
+
+def _scales(shown: Sequence[Run]) -> set[Scale]:
+    """Return the metrics by which these runs were measured."""
+    return {run.report.scale for run in shown if run.report.pruned.value is not None}
+
+
+def _measured_columns(shown: Sequence[Run]) -> dict[str, Any]:
+    """Return the columns of the metric and its change: numbers, or text if there are several metrics."""
+    scales = _scales(shown)
+    if scales <= {Scale()}:
+        return {}
+    if len(scales) > 1:
+        return {"value": TEXT("Quality", width=150), "drop": TEXT("Change", width=110, help=CHANGE)}
+    (scale,) = scales
+    number = "%.1f" if scale.unit == "%" else "%.4g"
+    units = ("%%", "points") if scale.unit == "%" else (scale.unit, scale.unit)
+    value, drop = (f"{number} {unit}".rstrip() for unit in units)
+    better = "" if scale.sign > 0 else " Lower is better."
+    heading = metric_heading(scale.metric)
+    return {
+        "value": NUMBER(heading, format=value, width=30 + 7 * max(8, len(heading)), help=better or None),
+        "drop": NUMBER("Change", format=drop, width=95, help=CHANGE + better),
+    }
+
+
+def _value(measured: Measurement) -> str:
+    """Return a value with the name of its metric."""
+    if measured.value is None:
+        return ""
+    return f"{format_value(measured.value, measured.unit)} {metric_title(measured.metric or 'accuracy')}"
 
 
 def _dense_row(run: Run) -> dict[str, Any]:
@@ -203,7 +244,7 @@ def _dense_row(run: Run) -> dict[str, Any]:
     dense, report = run.report.baseline, run.report
     return {
         "called": "dense model",
-        "accuracy": None if dense.accuracy is None else 100 * dense.accuracy,
+        "value": None if dense.value is None else report.scale.factor * dense.value,
         "range": _range(dense),
         "ground": _measured_on(run),
         "params": dense.params,
@@ -223,9 +264,11 @@ def _verdict(drop: Drop | None) -> str:
 
 
 def _range(measured: Measurement) -> str:
-    if measured.accuracy_low is None or measured.accuracy_high is None:
+    if measured.low is None or measured.high is None:
         return ""
-    return f"{measured.accuracy_low * 100:.1f} to {measured.accuracy_high * 100:.1f} %"
+    if measured.unit == "%":
+        return f"{measured.low * 100:.1f} to {measured.high * 100:.1f} %"
+    return f"{measured.low:.4g} to {measured.high:.4g} {measured.unit or ''}".rstrip()
 
 
 def _measured_on(run: Run) -> str:
@@ -242,7 +285,7 @@ def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     """Draw the Pareto front over the comparable runs, and what was left out."""
     usual = grounds(shown)
     if not usual:
-        st.caption("None of these runs has a measured accuracy.")
+        st.caption("The quality of none of these runs was measured.")
         return
     with st.container(horizontal=True, gap="small"):
         with st.container(width=150):
@@ -257,9 +300,13 @@ def _draw_front(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     fitting = [run for run in shown if reasons[run.name] is None]
     placed = points(fitting, cost, {run.name: called(run) for run in fitting})
     st.plotly_chart(
-        pareto(placed, cost, chosen), width="stretch", key="pareto", config={"displayModeBar": False}
+        pareto(placed, cost, chosen, ground.scale),
+        width="stretch",
+        key="pareto",
+        config={"displayModeBar": False},
     )
-    st.caption(f"{FRONT} {layout.plain(str(ground))}.")
+    side = "above" if ground.scale.sign > 0 else "below, where lower is better"
+    st.caption(f"{FRONT.format(side=side)} {layout.plain(str(ground))}.")
     missing = [(called(run), why) for run in shown if (why := reasons[run.name])]
     if missing:
         with st.expander(f"{len(missing)} left out, since numbers must be comparable"):

@@ -1,5 +1,5 @@
-"""Runs the selected models on the same samples, on request: where their answers flip, and which classes
-lose.
+"""Runs the selected models on the same samples, on request: where their answers flip, which classes lose, or
+how much their metric differs.
 """
 
 from collections.abc import Hashable, Sequence
@@ -11,6 +11,7 @@ from ... import tables
 from ...background.lane import Lane
 from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
+from ...measuring.metric_words import metric_heading
 from ...runs.stored_run import Run
 from ...studies.flips import Contender, Poll, ask, class_accuracies, flips
 from ...values.progress import Progress
@@ -25,11 +26,11 @@ from ..shared import models
 LANE, DENSE = Lane("answers"), "dense model"
 SMALLEST_P = 0.001
 WHY = (
-    "Lets the dense model and each of these runs answer the same samples of the tuning split, and counts "
+    "Lets the dense model and each of these runs answer the same samples of the tuning split, and shows "
     "where they differ."
 )
 READING = (
-    "Change: second against first, in points, with its paired 95 % interval. The p-value is adjusted for "
+    "Change: second against first, with its paired 95 % interval. The p-value is adjusted for "
     "the number of pairs (Holm): below 0.05, the difference is more than noise."
 )
 TEXT, NUMBER = st.column_config.TextColumn, st.column_config.NumberColumn
@@ -47,14 +48,19 @@ FLIP_COLUMNS = {
     "agreement": NUMBER(
         "Same answer", format="%.1f %%", width=95, help="Right or wrong, how often both say the same."
     ),
-    "change": TEXT("Change", width=150),
+    "change": TEXT("Change", width=220),
     "p_value": TEXT("p", width=60, help="Adjusted for the number of pairs (Holm)."),
 }
+
+OF_CLASSES = ("both_right", "only_first", "only_second", "both_wrong", "agreement")
 
 
 def draw(chosen: Sequence[Run]) -> None:
     """Draw the button, its progress, or the result."""
-    st.header("Which model gets which samples right", anchor=False)
+    task = session.subject().task
+    has_classes = task is not None and task.tells_classes
+    words = "Which model gets which samples right" if has_classes else "The models on the same samples"
+    st.header(words, anchor=False)
     regions.watched("answers", lambda: _answers(chosen), LANE, progress=True)
 
 
@@ -67,6 +73,8 @@ def _answers(chosen: Sequence[Run]) -> None:
     found: Poll | None = state.value if state.key == _question(chosen) else None
     if found is not None:
         _draw_flips(found)
+        if found.targets is None:
+            return
         figure = classes_side_by_side(class_accuracies(found))
         st.plotly_chart(figure, width="stretch", key="classes", config={"displayModeBar": False})
     elif state.busy:
@@ -114,7 +122,16 @@ def _ask(chosen: Sequence[Run]) -> None:
 
 def _draw_flips(poll: Poll) -> None:
     frame = tables.flips(flips(poll))
-    frame["agreement"] = 100 * frame["agreement"]
+    if poll.targets is None:
+        frame = frame.drop(columns=[*OF_CLASSES])
+    else:
+        frame["agreement"] = 100 * frame["agreement"]
     frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
     st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
-    st.caption(f"{len(poll.targets):,} samples of the tuning split. {READING}")
+    metric = "" if poll.targets is not None else f"{metric_heading(_metric(poll))} on "
+    st.caption(f"{metric}{poll.samples:,} samples of the tuning split. {READING}")
+
+
+def _metric(poll: Poll) -> str:
+    metrics = next(iter(poll.tallies.values())).metrics
+    return metrics[0].name if metrics else "accuracy"

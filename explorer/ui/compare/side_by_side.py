@@ -10,9 +10,12 @@ from ...exporters.recovered_model import export_recovered
 from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
 from ...graph.analysed import Analysed
 from ...machine import paths
+from ...measuring.metric_words import metric_title
+from ...measuring.statistics import format_value
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run
+from ...values.report import Measurement
 from .. import session
 from ..drawing import layout
 from ..drawing.offers import Offer
@@ -204,8 +207,12 @@ def said(replay: Replay) -> str:
         return f"{masks}; counting samples …"
     if replay.same_count is None:
         return f"{masks}."
-    counted = f"{replay.report.pruned.correct:,} of {replay.report.pruned.samples:,} samples are right"
-    return (
-        f"{masks}; {counted}, "
-        f"{'as in the run' if replay.same_count else f'not {replay.correct_before:,} as in the run'}."
-    )
+    now, before = (_counted(measured) for measured in (replay.report.pruned, replay.before))
+    return f"{masks}; {now}, {'as in the run' if replay.same_count else f'not {before} as in the run'}."
+
+
+def _counted(measured: Measurement) -> str:
+    """Return what a replay compares: right samples, or the value of a metric that doesn't count them."""
+    if measured.correct is not None:
+        return f"{measured.correct:,} of {measured.samples:,} samples are right"
+    return f"{metric_title(measured.metric or '')} {format_value(measured.value or 0.0, measured.unit)}"

@@ -6,6 +6,8 @@ from typing import Any
 import streamlit as st
 
 from ...background.lane import Lane
+from ...measuring.allowance import allowance_unit
+from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_drop, format_measured
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
@@ -81,8 +83,9 @@ def draw() -> None:
     """Draw below the choice of an allocator: the allowed drop, the button, and what was found."""
     if session.subject().task is None:
         return
+    scale = session.scale()
     st.number_input(
-        "Or: accuracy you can afford to lose (points)",
+        f"Or: {metric_title(scale.metric)} you can afford to lose ({allowance_unit(scale)})",
         0.1,
         50.0,
         key=session.start_from(POINTS, 5.0),
@@ -149,7 +152,7 @@ def _draw_found(budget: Budget) -> None:
 
 def _take(found: Budget) -> None:
     if found.report is not None and found.best is not None:
-        why = f"at most {100 * found.allowed:.3g} point{'s' * (found.allowed != 0.01)} lost"
+        why = f"at most {found.words} lost"
         session.attempt(session.set_recipe, found.report.recipe, why)
         regions.hurry()
         st.rerun()

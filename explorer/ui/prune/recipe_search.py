@@ -10,7 +10,9 @@ import streamlit as st
 
 from ...background.lane import LONG, Lane
 from ...figures.search_front import search_front
-from ...measuring.statistics import format_accuracy, format_drop, format_measured
+from ...measuring.allowance import allowance_unit
+from ...measuring.metric_words import metric_heading, metric_title
+from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import check_winner
 from ...studies.search_trials import Cost, Search, SearchPlan, Trial
@@ -100,7 +102,7 @@ def draw() -> None:
 
 
 def _draw_plan() -> None:
-    banks = MODES[session.mode()]
+    banks, title = MODES[session.mode()], metric_title(session.scale().metric)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if len(banks) > 1:
             _banks().select("What is removed", width=130)
@@ -116,14 +118,14 @@ def _draw_plan() -> None:
         if _bank() == "channels":
             LOWERED.select("What to lower", width=250)
         st.number_input(
-            "Winner may lose (points)",
+            f"Winner may lose ({allowance_unit(session.scale())})",
             0.0,
             50.0,
             key=session.start_from(POINTS, 1.0),
             step=0.5,
             format="%g",
             width=190,
-            help="The winner is the cheapest trial that loses no more accuracy than this.",
+            help=f"The winner is the cheapest trial that loses no more {title} than this.",
         )
 
 
@@ -204,7 +206,7 @@ def _draw_found(found: Search) -> None:
         )
         st.caption(
             "Bars cover 95 %. Click a trial to choose it. Grey crosses: another trial costs no more and is "
-            "as accurate."
+            "as good."
         )
     with listed:
         names = {trial.number: _called(trial) for trial in _offered(found, chosen)}
@@ -222,7 +224,7 @@ def _draw_found(found: Search) -> None:
 
 
 def _chosen(found: Search) -> Trial:
-    """Return the clicked trial, or else the winner, or else the most accurate."""
+    """Return the clicked trial, or else the winner, or else the best."""
     number = session.recalled(CHOSEN)
     clicked = next((trial for trial in found.trials if trial.number == number), None)
     return clicked or found.winner or found.front[-1]
@@ -237,19 +239,18 @@ def _called(trial: Trial) -> str:
 
     >>> from explorer.values.recipe import Recipe
     >>> from explorer.measuring.statistics import paired_drop
-    >>> _called(Trial(7, Recipe(), "optimiser", 0.42, 90, 100, 100, paired_drop(1, 0, 100), ""))
-    'trial 7: 42.0 % left, 90.0 % right, by optimiser'
+    >>> from explorer.values.report import Measurement
+    >>> _called(Trial(7, Recipe(), "optimiser", 0.42, Measurement(0.9), 100, paired_drop(1, 0, 100), ""))
+    'trial 7: 42.0 % left, accuracy 90.0 %, by optimiser'
     """
-    return (
-        f"trial {trial.number}: {100 * trial.cost:.1f} % left, {100 * trial.accuracy:.1f} % right, by "
-        f"{trial.origin}"
-    )
+    value = f"{metric_title(trial.scale.metric)} {format_value(trial.value, trial.scale.unit)}"
+    return f"trial {trial.number}: {100 * trial.cost:.1f} % left, {value}, by {trial.origin}"
 
 
 def _lines(trial: Trial) -> list[str]:
-    measured = format_accuracy(trial.correct, trial.samples, trial.total)
+    measured = format_measured(trial.measured, trial.total)
     return [
-        f"Accuracy on the tuning split: {measured}.",
+        f"{metric_heading(trial.scale.metric)} on the tuning split: {measured}.",
         f"Against the dense model: {format_drop(trial.drop)}.",
         f"{100 * trial.cost:.1f} % of the {COST_WORDS[_cost()]} left. Proposed by: {trial.origin}.",
     ]
@@ -299,9 +300,8 @@ def _draw_winner() -> None:
         return
     winner = found.winner
     if winner is None:
-        points = f"{100 * found.plan.largest_drop:.3g} points"
         st.caption(
-            f"No trial loses at most {points}, so there is no winner yet; allow more, or raise *Total "
+            f"No trial loses at most {found.allowed}, so there is no winner yet; allow more, or raise *Total "
             "trials* and press *Go on*."
         )
         return
@@ -332,7 +332,7 @@ def _draw_both(winner: Trial, report: Report) -> None:
     """Draw both numbers: the one it was chosen by, and the one measured afterwards."""
     measured, so_far = report.pruned, "" if report.stage == "final" else " so far"
     after = format_measured(measured, report.total_samples)
-    before = format_accuracy(winner.correct, winner.samples, winner.total)
+    before = format_measured(winner.measured, winner.total)
     change = format_drop(report.drop) if report.drop else ""
     rows = {
         "Tuning split, by which it was chosen": f"{before}; {format_drop(winner.drop)}",

@@ -3,6 +3,8 @@
 from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...loaders.uploads import upload
+from ...measuring.judging import metrics_of
+from ...values.metric import Scale
 from ...values.profile import ModelProfile
 from ...values.subject import Subject
 from ..shared import models as shared_models
@@ -45,6 +47,15 @@ def upload_weights(content: bytes) -> None:
 
 def subject() -> Subject:
     return shared_models.load_subject(model_name())
+
+
+def scale() -> Scale:
+    """Return how values of the metric that decides are read; without data those of accuracy."""
+    task = subject().task
+    if task is None:
+        return Scale()
+    metric = metrics_of(task)[0]
+    return Scale(metric.name, metric.unit, metric.better)
 
 
 def model() -> Analysed:

@@ -70,7 +70,7 @@ def test_runs_stand_in_a_table_a_front_and_a_tree(kept):
     app = opened("compare", model=MODEL)
     table = app.dataframe[0].value
     assert sorted(table["called"].str[5:][:-1]) == ["half", "most", "quarter"]
-    assert table["called"].iloc[-1] == "dense model" and table["accuracy"].iloc[-1] > 90
+    assert table["called"].iloc[-1] == "dense model" and table["value"].iloc[-1] > 90
     assert len(app.get("plotly_chart")) == 2
     assert "Tick runs in the table" in words(app)
 

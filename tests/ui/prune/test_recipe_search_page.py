@@ -8,10 +8,11 @@ import pytest
 from apps import keys, offering, opened, until, words
 
 from explorer.figures.search_front import search_front
-from explorer.measuring.statistics import paired_drop
+from explorer.measuring.statistics import paired_drop, wilson
 from explorer.studies.search_trials import Search, SearchPlan, Trial
 from explorer.ui.prune import recipe_search
 from explorer.values.recipe import Recipe
+from explorer.values.report import Measurement
 
 FEW = 5
 
@@ -62,8 +63,10 @@ def test_without_the_optimiser_the_page_says_how_to_install_it(monkeypatch):
 
 
 def trial(number, correct, cost):
+    low, high = wilson(correct, 100)
+    measured = Measurement(correct / 100, low, high, samples=100, correct=correct)
     return Trial(
-        number, Recipe(), "optimiser", cost, correct, 100, 100, paired_drop(95 - correct, 0, 100), "0" * 24
+        number, Recipe(), "optimiser", cost, measured, 100, paired_drop(95 - correct, 0, 100), "0" * 24
     )
 
 
