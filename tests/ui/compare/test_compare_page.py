@@ -193,7 +193,7 @@ def test_a_file_is_written_in_the_background_and_offered():
     app = settled(opened(recipe=RECIPES["half"], model=MODEL))
     assert "helps everywhere" in words(app).replace("help everywhere", "helps everywhere")
     app.button(key="write").click()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not app.get("download_button") or not any(
         "Download (" in b.proto.label for b in app.get("download_button")
     ):
@@ -223,7 +223,7 @@ def test_without_runs_the_recipe_can_be_kept_here_or_one_begun_with():
     assert ["Keep this recipe" in info.value for info in app.info] == [True]
     assert "begin gentle" in keys(app) and "keep" not in keys(app)
     app = opened("compare", RECIPES["half"])
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180  # the measurement alone takes a second where nobody else computes
     while Store(paths.cache()).runs() == [] and time.monotonic() < end:  # only final numbers are kept
         app = fine(app.button(key="keep").click().run())
     (run,) = Store(paths.cache()).runs()
