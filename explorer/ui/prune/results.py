@@ -15,6 +15,7 @@ from ...values.subject import Subject
 from .. import session
 from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards
+from ..drawing.words import place_words
 from ..live import regions
 from ..live.pushed import LiveValue, pushed
 from ..shared import settings
@@ -117,6 +118,8 @@ def _standing() -> dict[str, Any]:
         return {"kind": "crash" if is_crash(state.error) else "refused", "words": state.error}
     if state.busy:
         share, words = _share(report, state.progress)
+        if report is None and state.ahead:
+            words = place_words(state.ahead)
         return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
     sentence = (
         "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
