@@ -70,14 +70,14 @@ def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(p
     opened(page, served, "prune", WIDE)
     page.wait_for_selector(".strip")
     expect(page.locator(".live-figure .plot")).to_be_visible()
-    found = page.evaluate(BOXES)
-    assert found["metrics"][3] <= found["toolbar"][1] <= found["faders"][1]
-    assert found["faders"][2] <= found["curve"][0]  # next to each other
-    assert max(found["faders"][3], found["plot"][3]) <= WIDE["height"]
+    boxes = page.evaluate(BOXES)
+    assert boxes["metrics"][3] <= boxes["toolbar"][1] <= boxes["faders"][1]
+    assert boxes["faders"][2] <= boxes["curve"][0]  # next to each other
+    assert max(boxes["faders"][3], boxes["plot"][3]) <= WIDE["height"]
     page.set_viewport_size(NARROW)
     page.wait_for_timeout(500)
-    found = page.evaluate(BOXES)
-    assert found["faders"][3] <= found["curve"][1]
+    boxes = page.evaluate(BOXES)
+    assert boxes["faders"][3] <= boxes["curve"][1]
     page.locator(".live-figure .plot").scroll_into_view_if_needed()
     assert page.evaluate(BOXES)["metrics"][1] >= 0
 
@@ -107,15 +107,15 @@ def test_pictures_of_channels_are_shown(page, served):
 def serious(page, rules: tuple[str, ...] = ()) -> list[str]:
     """What axe-core calls serious or critical, one line a rule; by all rules unless some are named."""
     page.add_script_tag(path=str(AXE))
-    found = page.evaluate(
+    results = page.evaluate(
         "(rules) => axe.run({ include: ['html'], exclude: ['pre'] }, {"
         " resultTypes: ['violations', 'incomplete'], ...(rules.length ? { runOnly: rules } : {}) })",
         list(rules),
     )
     # a rule that stumbles over one element says nothing of all others: no silence, but a fault of this test
-    assert [one["id"] for one in found["incomplete"] if BROKEN in json.dumps(one)] == []
+    assert [one["id"] for one in results["incomplete"] if BROKEN in json.dumps(one)] == []
     return [
         f"{one['id']}: {json.dumps([node['html'][:120] for node in one['nodes'][:3]])}"
-        for one in found["violations"]
+        for one in results["violations"]
         if one["impact"] in ("serious", "critical") and one["id"] not in OF_STREAMLIT
     ]

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...engine.repaired import repairs_quickly
 from ...errors import is_crash
 from ...figures.accuracy_curve import AXES
 from ...machine import paths
@@ -169,11 +170,19 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
     if report is None or not report.total_samples:
         return 0.0, "Pruning, then measuring the first samples …"
     if report.stage == "final":
-        return 1.0, "The quality is final; measuring the latency …"
+        return 1.0, f"The quality is final; {_what_follows(report)} …"
     return (
         report.pruned.samples / report.total_samples,
         f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples",
     )
+
+
+def _what_follows(report: Report) -> str:
+    """Return what is measured after the quality, in the order of `engine.measure.stream`."""
+    if report.pruned.latency_ms is not None:
+        return "reading how the loss was predicted"
+    quick = repairs_quickly(session.model(), report.recipe, session.conditions().device)
+    return "measuring a repaired copy" if quick and report.repaired is None else "measuring the latency"
 
 
 def near_chance(report: Report, subject: Subject) -> list[str]:

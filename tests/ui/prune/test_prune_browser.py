@@ -94,6 +94,7 @@ class Open:
         raise AssertionError(f"{wanted} did not arrive in {self.recipe()}")
 
     def final(self) -> None:
+        # after the samples come a repaired copy's, and the latency
         expect(self.page.get_by_text("Final: measured on the model")).to_be_visible(timeout=3 * PATIENCE)
 
 
@@ -326,7 +327,6 @@ class Meter:
             page.wait_for_timeout(200)
 
 
-@pytest.mark.timeout(900)  # two final numbers, latency included, on the largest sample
 def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
     recipe = _both("shapes-mobilenet")
     meter = Meter(prune.page)
