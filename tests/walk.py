@@ -201,14 +201,21 @@ def _nothing(chance: random.Random, control: Control) -> str:
     return ""
 
 
-def walk(walker: Walker, seed: int, seconds: float, say: Callable[[str], object] = lambda line: None) -> None:
-    """Walk at random for a while.
+def walk(
+    walker: Walker,
+    seed: int,
+    seconds: float,
+    say: Callable[[str], object] = lambda line: None,
+    *,
+    fewest: int = 0,
+) -> None:
+    """Walk at random for a while, and longer where a slow machine has not come to the fewest steps.
 
     Raises:
         FaultError: at the first step after which something is wrong.
     """
     chance, end = random.Random(seed), time.monotonic() + seconds
-    while time.monotonic() < end:
+    while time.monotonic() < end or len(walker.steps) < fewest:
         step = walker.choose(chance)
         say(str(step))
         walker.do(step)

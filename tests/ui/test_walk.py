@@ -166,5 +166,5 @@ def test_a_minute_of_a_random_user_without_a_fault(browser, server):
     """The same seed in every run; `tests/walk.py --walk 30m` walks longer, and shortens a path that fails."""
     with walk.walker_of(browser, server, MODELS) as walker:
         walker.start()
-        walk.walk(walker, seed=1, seconds=WALK_S)
+        walk.walk(walker, seed=1, seconds=WALK_S, fewest=FEWEST_STEPS)
         assert len(walker.steps) >= FEWEST_STEPS
