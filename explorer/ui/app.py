@@ -51,7 +51,7 @@ def _draw_page(page: Any, name: str) -> None:
     try:
         elements.put_up_shelf()
         st.set_page_config(f"{page.title} - {session.model_name()}")
-        sidebar.draw()
+        sidebar.draw(with_graph=name not in page_head.OF_NO_MODEL)
         page_head.draw(name, page.title)
         page.run()
     except ExplorerError as error:

@@ -59,10 +59,10 @@ def _progress() -> Hashable:
 
 def _cards() -> dict[str, Any]:
     """Return what the cards show: the numbers of the recipe, or those of the one before until the first are
-    there.
+    there; none of another model.
     """
     state, taken = session.live(), session.stamp()[2]
-    if state.value is None:
+    if state.value is None or state.value.subject["id"] != session.subject().id:
         return {
             "taken": taken,
             "words": "Measuring the first samples …" if state.busy else "Not measured yet.",

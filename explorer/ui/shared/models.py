@@ -116,6 +116,12 @@ def load_model(name: str) -> Analysed:
     return Analysed(load_subject(name), load_graph(name))
 
 
+def is_open_already(name: str) -> bool:
+    """Whether a model and its graph are there, so that `load_model` returns at once."""
+    subject = _uploads.get(name) or _subjects.get(name)
+    return subject is not None and is_analysed(subject)
+
+
 def load_graph(name: str) -> ModelGraph:
     """Return the graph of an offered model."""
     subject = load_subject(name)

@@ -1,5 +1,7 @@
 """The sidebar that all pages share: the model, how many samples are measured, and on which device."""
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from ...errors import ExplorerError
@@ -11,19 +13,25 @@ from ..drawing.offers import one_of
 from ..live import regions
 from ..shared import settings
 from . import job_chip, memory_panel, models_known, own_model
+from .opening import opening
 
 SAMPLES = (512, 1024, 2048)
 ALWAYS_THERE = ("auto", "cpu")
 ALL = 0  # samples
 
 
-def draw() -> None:
-    """Draw the model, what is known about it, number of samples, device, and memory."""
-    with st.sidebar:
+def draw(*, with_graph: bool = True) -> None:
+    """Draw the model, what is known about it, number of samples, device, and memory.
+
+    Args:
+        with_graph: the page is about the model, so nothing else is drawn before it is loaded and read.
+    """
+    with opening() if with_graph else nullcontext(), st.sidebar:
         job_chip.draw()
         names = session.models()
         now, told = session.model_name(), models_known.listed(names)
         widgets.choose("Model", names, now, session.set_model, key="model", help=told)
+    with st.sidebar:
         _about()
         if settings.current().classroom is None:
             _upload()
