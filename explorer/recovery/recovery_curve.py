@@ -65,10 +65,10 @@ def _together(arms: Sequence[MeasuredArm]) -> Measurement:
     over = spread_of([arm.measurement for arm in arms])
     losses = [arm.measurement.loss for arm in arms if arm.measurement.loss is not None]
     loss = mean(losses) if losses else None
-    mean_of_seeds = {"value": over.mean, "low": over.low, "high": over.high, "loss": loss}
-    if first.accuracy is not None:
-        mean_of_seeds |= {"accuracy": over.mean, "accuracy_low": over.low, "accuracy_high": over.high}
-    return replace(first, **mean_of_seeds)  # type: ignore[arg-type]
+    whole = replace(first, value=over.mean, low=over.low, high=over.high, loss=loss)
+    if first.accuracy is None:
+        return whole
+    return replace(whole, accuracy=over.mean, accuracy_low=over.low, accuracy_high=over.high)
 
 
 @dataclass(frozen=True)
