@@ -46,6 +46,7 @@ class Tab:
     Args:
         query: of the address, such as "model=digits-cnn".
         session: one that was lost and is to go on.
+        patience: seconds until what has not come is an error.
 
     >>> with Tab(server, "model=digits-cnn") as tab:   # doctest: +SKIP
     ...     tab.open()
@@ -53,8 +54,10 @@ class Tab:
     ...     tab.accuracy()
     """
 
-    def __init__(self, server: serving.Server, query: str = "", *, session: str = ""):
-        self.server, self.query, self.session = server, query, session
+    def __init__(
+        self, server: serving.Server, query: str = "", *, session: str = "", patience: float = PATIENCE_S
+    ):
+        self.server, self.query, self.session, self._patience = server, query, session, patience
         self.elements: dict[str, Element] = {}  # by the name that each carries, or by its kind
         self.runs, self.errors, self.page = 0, list[str](), ""
         self._edits = itertools.count(1)
@@ -123,11 +126,11 @@ class Tab:
         """Any message, however odd."""
         self._socket.send(message.SerializeToString())
 
-    def until(self, there: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+    def until(self, there: Callable[[], object]) -> None:
         """Wait for something that a message brings."""
         with self._changed:
-            assert self._changed.wait_for(there, seconds), (
-                f"It did not come within {seconds:g} s: {self.errors}"
+            assert self._changed.wait_for(there, self._patience), (
+                f"It did not come within {self._patience:g} s: {self.errors}"
             )
 
     # ------------------------------------------------------------------ what a user does and sees
@@ -137,7 +140,7 @@ class Tab:
         self._edit = {"seq": next(self._edits), "values": ratios, "locks": {}}
         self.send(self.request(sent=(self.elements["console"], "edit", self._edit)))
 
-    def ask(self, timeout: float = 30.0) -> dict[str, Any]:
+    def ask(self, timeout: float = PATIENCE_S) -> dict[str, Any]:
         """One question for news; what is told is kept, as the page does."""
         ticker = self.elements["ticker"].data
         if self._news is None:
@@ -167,15 +170,15 @@ class Tab:
         told = self._shown.get(name, {}) if self._known.get(name, 0) >= drawn.get("turn", 0) else {}
         return merged(drawn.get("value", {}), told)
 
-    def first_number(self, move: int, seconds: float = PATIENCE_S) -> float:
+    def first_number(self, move: int) -> float:
         """Seconds until the cards show a number of this move, counted from 1, or of a later one."""
         started = time.monotonic()
-        while time.monotonic() < started + seconds:
+        while time.monotonic() < started + self._patience:
             cards = self.shown("cards")
             if cards.get("taken", 0) >= move and not cards.get("older", True):
                 return time.monotonic() - started
             self.ask()
-        raise AssertionError(f"No number within {seconds:g} s: {self.shown('cards')}")
+        raise AssertionError(f"No number within {self._patience:g} s: {self.shown('cards')}")
 
     # ------------------------------------------------------------------ the websocket
 

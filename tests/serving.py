@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 90
+START_SECONDS = 240  # on a machine with neighbours
 # what leaves the machine is written down by the server itself, from its first line on
 PROGRAM = (
     "import sys; sys.path.insert(0, {tests!r}); import outward; outward.write_to({left!r}); "
@@ -147,7 +147,7 @@ def started(
             yield server
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def _wait(server: Server, health: str) -> None:
@@ -156,7 +156,7 @@ def _wait(server: Server, health: str) -> None:
         if server.process.poll() is not None:
             raise RuntimeError(f"The server ended:\n{server.log.read_text(encoding='utf-8')}")
         try:
-            with urllib.request.urlopen(f"{server.url}{health}", timeout=1):
+            with urllib.request.urlopen(f"{server.url}{health}", timeout=20):
                 return
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.1)

@@ -25,6 +25,7 @@ class JobState:
         progress, seconds_left: of the running job, or of the last one; None = not known.
         running: a job has begun and not ended (it may be suspended while a higher lane runs).
         queued: a job waits for its start.
+        ahead: how many jobs of other sessions go before its first value; 0 once it has one.
         error: why the job of `key` failed, one sentence.
         finished: the job of `key` ended, and nothing is running or queued.
         version: grows whenever anything but the progress changes.
@@ -36,6 +37,7 @@ class JobState:
     seconds_left: float | None = None
     running: bool = False
     queued: bool = False
+    ahead: int = 0
     error: str | None = None
     finished: bool = False
     version: int = field(default=0, compare=False)
@@ -120,21 +122,30 @@ class Job:
 
 
 class JobSlot:
-    """One session's lane: the running job, the waiting one, and the newest with something to show."""
+    """One session's lane: the running job, the waiting one, and the newest with something to show.
 
-    def __init__(self, session: str, lane: Lane):
+    Args:
+        turn: of the worker, when it was first asked or last served.
+    """
+
+    def __init__(self, session: str, lane: Lane, *, turn: int = 0):
         self.session, self.lane = session, lane
         self.running: Job | None = None
         self.waiting: Job | None = None
         self.shown: Job | None = None
-        self.turn = self.version = 0
+        self.turn, self.version = turn, 0
         self.released = False
 
     @property
     def busy(self) -> bool:
         return self.running is not None or self.waiting is not None
 
-    def state(self) -> JobState:
+    @property
+    def needs_first(self) -> bool:
+        """Whether its job has no value yet."""
+        return self.busy and (self.running is None or not self.running.has_value)
+
+    def state(self, ahead: int = 0) -> JobState:
         """Return the current state."""
         shown, newest = self.shown, self.running or self.shown
         return JobState(
@@ -144,6 +155,7 @@ class JobSlot:
             seconds_left=newest.seconds_left if newest else None,
             running=self.running is not None,
             queued=self.waiting is not None,
+            ahead=ahead,
             error=shown.error if shown else None,
             finished=shown is not None and shown.ended and not self.busy,
             version=self.version,

@@ -2,7 +2,8 @@
 
 A job yields a step after each batch. Between two steps the worker chooses again whose turn it
 is, so a new live measurement waits for one batch at most, while a scan or a training stays suspended where it
-was.
+was. Of equal lanes, who waits for a first number goes before who has one, and then whoever has used less of
+the worker's time, so large models of one visitor do not hold up the small ones of another.
 """
 
 import itertools
@@ -18,6 +19,7 @@ from ..values.progress import Step, Work
 from . import job_log
 from .jobs import Job, JobSlot, JobState
 from .lane import LIVE, Lane
+from .used_time import UsedTime
 
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
 
@@ -35,12 +37,19 @@ class Lanes:
         is_active: session -> whether its browser tab is open; asked on the worker before each batch. For a
             closed session live jobs are dropped, scans, curves and latency pause, recovery continues.
         forget_after: seconds until a closed session's paused jobs and values are released.
+        clock: tells the seconds by which the work of a session is counted.
     """
 
-    def __init__(self, is_active: Callable[[str], bool] = _always, *, forget_after: float = 600.0):
-        self._is_active, self._forget_after = is_active, forget_after
+    def __init__(
+        self,
+        is_active: Callable[[str], bool] = _always,
+        *,
+        forget_after: float = 600.0,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._is_active, self._forget_after, self._clock = is_active, forget_after, clock
         self._slots: dict[tuple[str, Lane], JobSlot] = {}
-        self._session_turn: dict[str, int] = {}
+        self._used = UsedTime()
         self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was last active
         self._closed: set[str] = set()
         self._discarded: list[Job] = []
@@ -66,7 +75,9 @@ class Lanes:
         with self._changed:
             if self._stopped:
                 raise ExplorerError("The background worker was shut down; start the program again.")
-            slot = self._slots.setdefault((session, lane), JobSlot(session, lane))
+            slot = self._slots.get((session, lane))
+            if slot is None:
+                slot = self._slots[session, lane] = JobSlot(session, lane, turn=next(self._turns))
             self._last_seen[session] = time.monotonic()
             slot.released = False
             if slot.waiting is not None and slot.waiting.key == key:
@@ -86,7 +97,13 @@ class Lanes:
         """Return the current state of this lane of the session."""
         with self._changed:
             slot = self._slots.get((session, lane))
-            return slot.state() if slot else JobState()
+            return slot.state(self._ahead(slot)) if slot else JobState()
+
+    @property
+    def first_numbers(self) -> int:
+        """Return how many live jobs wait for their first value, or work on it."""
+        with self._changed:
+            return sum(slot.lane.rank == LIVE and slot.needs_first for slot in self._slots.values())
 
     def versions(self, session: str) -> tuple[int, ...]:
         """Return the versions of its lanes, which are equal as long as none of them has news."""
@@ -150,7 +167,7 @@ class Lanes:
                 slot.version += 1
                 self._slots[heir, slot.lane] = slot
             self._last_seen[heir] = time.monotonic()
-            self._session_turn.pop(session, None)
+            self._used.hand_over(session, heir)
             self._last_seen.pop(session, None)
             self._changed.notify_all()
 
@@ -180,7 +197,7 @@ class Lanes:
             else:
                 self._drop(slot)
         if not any(slot.session == session for slot in self._slots.values()):
-            self._session_turn.pop(session, None)
+            self._used.forget(session)
             self._last_seen.pop(session, None)
 
     def _sort_out_closed(self) -> None:
@@ -192,24 +209,36 @@ class Lanes:
                 self._forget(session)
 
     def _next(self) -> JobSlot | None:
-        """Return the slot whose turn it is: highest lane first, then the session and the lane that waited
-        longest.
-        """
-        ready = [
+        """Return the slot whose turn it is."""
+        return min(self._ready(), key=self._order, default=None)
+
+    def _ready(self) -> list[JobSlot]:
+        """Return the slots with work, but those of closed sessions only if their work is lasting."""
+        return [
             s for s in self._slots.values() if s.busy and (s.lane.lasting or s.session not in self._closed)
         ]
-        return min(
-            ready,
-            key=lambda s: (s.lane.rank, self._session_turn.get(s.session, 0), s.turn),
-            default=None,
-        )
+
+    def _order(self, slot: JobSlot) -> tuple[Any, ...]:
+        """Return what is smallest for the slot whose turn it is: the highest lane; who has no live number
+        yet; the session that has used the least time; then the session and the lane that waited longest.
+        """
+        is_shown = slot.lane.rank == LIVE and not slot.needs_first
+        return slot.lane.rank, is_shown, *self._used.order(slot.session), slot.turn
+
+    def _ahead(self, slot: JobSlot) -> int:
+        """Return how many jobs of other sessions go before the first value of this one."""
+        if not slot.needs_first:
+            return 0
+        others = (other for other in self._ready() if other.session != slot.session)
+        return sum(self._order(other) < self._order(slot) for other in others)
 
     def _choose(self) -> JobSlot | None:
         """Return the next slot, with its job started."""
         slot = self._next()
         if slot is None:
             return None
-        slot.turn = self._session_turn[slot.session] = next(self._turns)
+        slot.turn = next(self._turns)
+        self._used.begin(slot.session, slot.turn)
         if slot.running is None:
             slot.running, slot.waiting = slot.waiting, None
         return slot
@@ -253,7 +282,7 @@ class Lanes:
         job = slot.running
         if job is None:  # cancelled since it was chosen
             return
-        started, step = time.monotonic(), Step[Any]()
+        started, step = self._clock(), Step[Any]()
         error, ended = None, False
         try:
             step = job.advance()
@@ -268,7 +297,9 @@ class Lanes:
                 logger.exception("A job of lane %s failed.", slot.lane.name)
                 error = crash(reason)
         with self._changed:
-            job.busy_seconds += time.monotonic() - started
+            seconds = self._clock() - started
+            job.busy_seconds += seconds
+            self._used.add(slot.session, seconds)
             self._publish(slot, job, step, ended or error is not None, error)
             self._changed.notify_all()
         if ended or error is not None:

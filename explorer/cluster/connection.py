@@ -1,6 +1,7 @@
 """A connection to workers: hands out pieces of work, and gets each result once, whoever dies meanwhile."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import queue
@@ -28,6 +29,7 @@ LOOK_S = 0.005  # between two steps that wait for workers: on the page others us
 MOST_TRIES = 5
 GPU, MEMORY = "GPU", "MEMORY"  # names of Dask's worker resources; MEMORY is in bytes
 ROOM = 4  # times the model's weights, that a piece of work may need
+LOST = (OSError, CancelledError, asyncio.CancelledError)  # raised where the other end has gone
 Result = dict[str, Any]
 
 
@@ -69,11 +71,41 @@ class Cluster:
         self._lost: float | None = None  # when the scheduler was last seen
         self._tried = 0.0
         self._asked = 0
-        self._client = self._connected()
         self._results.make_room()
-        self._check_versions()
+        self._begin()
 
     # ------------------------------------------------------------------ workers
+
+    def _begin(self) -> None:
+        """Connect, and check the workers; if the scheduler is lost meanwhile, wait for its successor.
+
+        Raises:
+            ExplorerError: as of this class.
+        """
+        end: float | None = None
+        while True:
+            try:
+                self._client = self._connected()
+            except ExplorerError:
+                if end is None or time.monotonic() > end:
+                    raise
+                time.sleep(RETRY_S)
+                continue
+            end = end or time.monotonic() + AWAY_S
+            try:
+                self._check_versions()
+                return
+            except LOST as error:
+                self.close(processes=False)
+                if time.monotonic() > end:
+                    raise ExplorerError(self._gone()) from error
+                time.sleep(RETRY_S)
+
+    def _gone(self) -> str:
+        return (
+            f"The cluster at {self.address} does not answer any more; what it has measured is kept, so the "
+            "same command continues there."
+        )
 
     def _connected(self) -> Any:
         if self.address.kind == "local":
@@ -151,8 +183,13 @@ class Cluster:
 
         Raises:
             ExplorerError: a worker lacks this program.
+            OSError: no worker answers any more.
         """
-        about = self._client.run(about_worker, on_error="return")
+        answers = self._client.run(about_worker, on_error="return")
+        # a worker that was lost meanwhile does no work, so it does not matter what it is
+        about = {name: told for name, told in answers.items() if not isinstance(told, LOST)}
+        if not about:
+            raise OSError("no worker answers")
         wrong = next((told for told in about.values() if isinstance(told, BaseException)), None)
         if wrong is not None:
             self.close()
@@ -307,10 +344,7 @@ class Cluster:
         now = time.monotonic()
         self._lost = self._lost or now
         if now - self._lost > AWAY_S:
-            raise ExplorerError(
-                f"The cluster at {self.address} does not answer any more; what it has measured is kept, so "
-                "the same command continues there."
-            )
+            raise ExplorerError(self._gone())
         if now - self._tried >= RETRY_S:
             self._tried = now
             if self._client.status == "closed":
@@ -329,10 +363,11 @@ class Cluster:
 
     # ------------------------------------------------------------------ end
 
-    def close(self) -> None:
-        """End the connection, and the processes that were started for it."""
-        self._client.close()
-        if self._local is not None:
+    def close(self, *, processes: bool = True) -> None:
+        """End the connection, and the processes that were started for it unless they are still needed."""
+        with contextlib.suppress(*LOST):
+            self._client.close()
+        if self._local is not None and processes:
             self._local.close()
 
     def __enter__(self) -> "Cluster":

@@ -1,6 +1,7 @@
 """Start the page. Everything that it needs is imported only after the arguments have been parsed."""
 
 import argparse
+import re
 import socket
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,9 @@ from .arguments.cluster import add_cluster, shared_studies
 from .arguments.task import add_task
 
 FIRST_PORT, TRIED = 8501, 20
+SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(kB|MB|GB)", re.IGNORECASE | re.ASCII)
+UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9}
+MOST_BYTES = 10**12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +58,30 @@ def add_proxy(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="what all addresses of the page begin with, such as lab/pruning, if a proxy passes that on",
     )
+    parser.add_argument(
+        "--quota",
+        type=quota_bytes,
+        metavar="SIZE",
+        help="what the uploads of one visitor may take, such as 200MB (default: 2GB for all together)",
+    )
+
+
+def quota_bytes(text: str) -> int:
+    """Return the bytes of a size such as "200MB".
+
+    >>> quota_bytes("200MB"), quota_bytes("1.5 GB")
+    (200000000, 1500000000)
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or nothing could be uploaded.
+    """
+    form = SIZE.fullmatch(text)
+    size = int(float(form[1]) * UNITS[form[2].lower()]) if form else 0
+    if not 0 < size <= MOST_BYTES:
+        raise argparse.ArgumentTypeError(
+            f"a size is a number with kB, MB or GB, such as 200MB, got {text[:40]!r}"
+        )
+    return size
 
 
 def add_lessons(parser: argparse.ArgumentParser) -> None:
@@ -108,6 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
                 load_offered,
                 own_lessons=lessons,
                 studies=studies,
+                quota=arguments.quota,
             ),
             host=arguments.host,
             port=port,

@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         partial(load, data=arguments.data),
         classroom=room,
         own_lessons=own_lessons(arguments.lessons),
+        quota=arguments.quota,
     )
     port = free_port(arguments.host, arguments.port)
     for line in console_lines(room, arguments.host, port, arguments.base_path):

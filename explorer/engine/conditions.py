@@ -36,6 +36,8 @@ class Conditions:
             What that alone does to the pruned model's accuracy is measured, too. Files stay float32, and so
             do scans and lists of flips.
         repaired: of a recipe without a repair of its own also measure what least squares makes of the cut.
+        first_look: the number of samples of the first look; None = those of one batch. With fewer, more looks
+            follow, each with a stricter level.
     Raises:
         UnknownNameError: there is no such dtype.
     """
@@ -47,6 +49,7 @@ class Conditions:
     level: float = 0.95
     dtype: str = "float32"
     repaired: bool = False
+    first_look: int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -67,9 +70,13 @@ def fitting_batch(subject: Subject, device: str) -> int:
     return max(1, min(most, room, swift))
 
 
-def first_look(subject: Subject, device: str) -> int:
-    """Return the number of samples until the first number: those of one batch."""
-    return max(LEAST_LOOK, fitting_batch(subject, device))
+def first_look(subject: Subject, device: str, waiting: int = 1) -> int:
+    """Return the number of samples until the first number: those of one batch, shared by those who wait.
+
+    Args:
+        waiting: how many wait for a first number on this device, at least 1.
+    """
+    return max(LEAST_LOOK, fitting_batch(subject, device) // waiting)
 
 
 def class_task(subject: Subject, what: str) -> Task:

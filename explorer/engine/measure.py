@@ -165,7 +165,10 @@ def _qualities(
     assert task is not None
     norm, judge = task.normalisation, judge_for(task)
     split = judged_split(of, conditions)
-    looks = look_schedule(len(split), first_look(subject, conditions.device))
+    usual = first_look(subject, conditions.device)
+    looks = look_schedule(len(split), conditions.first_look or usual)
+    # the dense model is the same for everybody, so it runs in the same batches whatever the first look
+    least = min(usual, len(split))
     notes: list[str] = []
     said, tally = report.notes, EMPTY
     dense_model, model = (in_dtype(candidate.model, conditions.dtype) for candidate in (dense, pruned))
@@ -175,10 +178,10 @@ def _qualities(
     report = replace(report, total_samples=len(split))
     for look in looks:
         base = EMPTY
-        for base in dense_tallies(dense_model, subject, split, conditions, look, notes.append):
-            if len(base) < look:
+        for base in dense_tallies(dense_model, subject, split, conditions, max(look, least), notes.append):
+            if len(base) < max(look, least):
                 yield PAUSE
-        known = tally
+        base, known = base.first(look), tally
         for tally in [base] if is_empty else evaluate(model, split, norm, [look], how, start=known):
             if len(tally) < look:
                 yield PAUSE

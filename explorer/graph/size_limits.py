@@ -37,7 +37,8 @@ class Limits:
         activation_bytes: of the largest single output tensor of a layer.
         macs: multiply-adds.
         operators: steps of the graph; the time of the analysis grows with them.
-        seconds: for the run on the meta device.
+        seconds: of this thread's processor time for the run on the meta device, and for the building: what
+            others on a busy machine take does not count.
         modules: that a model is built of.
     """
 
@@ -74,7 +75,7 @@ UNITS = {
     "activation_bytes": "bytes in one activation of one sample",
     "macs": "multiply-adds per sample",
     "operators": "steps in its graph",
-    "seconds": "seconds on the way through it",
+    "seconds": "processor seconds on the way through it",
     "modules": "modules that it is built of",
 }
 
@@ -106,7 +107,7 @@ class _Watch(TorchDispatchMode):
         super().__init__()
         self.limits, self.samples = limits, samples
         self.operators = self.macs = self.activation_bytes = 0
-        self.until = time.monotonic() + limits.seconds
+        self.until = time.thread_time() + limits.seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
@@ -125,7 +126,7 @@ class _Watch(TorchDispatchMode):
                         self.activation_bytes, tensor.numel() * tensor.element_size() // self.samples
                     )
         _bound("activation_bytes", self.activation_bytes, self.limits)
-        _bound("seconds", self.limits.seconds + (time.monotonic() > self.until), self.limits)
+        _bound("seconds", self.limits.seconds + (time.thread_time() > self.until), self.limits)
         return output
 
 
@@ -142,11 +143,11 @@ def bounded_build() -> Iterator[None]:
         TooLarge: at the limit that is passed.
     """
     limits, made = limits_now(), itertools.count(1)
-    until = time.monotonic() + limits.seconds
+    until = time.thread_time() + limits.seconds
 
     def watch(owner: nn.Module, name: str, module: nn.Module | None) -> None:
         _bound("modules", next(made), limits)
-        _bound("seconds", limits.seconds + (time.monotonic() > until), limits)
+        _bound("seconds", limits.seconds + (time.thread_time() > until), limits)
 
     handle = register_module_module_registration_hook(watch)
     try:

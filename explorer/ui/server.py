@@ -22,7 +22,7 @@ from .live import news_route
 from .offline import stay_offline
 from .request_guard import RequestGuard
 from .shared import models
-from .shared.settings import Settings, configure
+from .shared.settings import Settings, configure, current
 from .upload_limit import UploadLimit
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -105,7 +105,7 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
         "middleware": [
             Middleware(RequestGuard, hosts=hosts),
             Middleware(ClientMessages),
-            Middleware(UploadLimit),
+            Middleware(UploadLimit, quota=current().quota),
         ],
     }
 

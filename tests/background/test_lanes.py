@@ -10,18 +10,34 @@ from explorer.background import lane
 from explorer.background.jobs import JobState
 from explorer.background.lane import Lane
 from explorer.background.lanes import Lanes
+from explorer.background.used_time import UsedTime
 from explorer.errors import ExplorerError
 from explorer.values.progress import Progress, Step, reached
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 LIVE, SCAN, CURVE, LATENCY = Lane("live", lane.LIVE), Lane("scan"), Lane("curve"), Lane("latency")
 RECOVERY = Lane("recovery", lane.LONG, lasting=True)
 
 
+class Clock:
+    """Seconds that pass only where a job says so, so that the order of turns is the same on any machine."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
 @pytest.fixture
-def lanes():
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def lanes(clock):
     before = set(threading.enumerate())
-    worker = Lanes()
+    worker = Lanes(clock=clock)
     yield worker
     worker.shutdown()
     assert set(threading.enumerate()) == before
@@ -165,6 +181,73 @@ def test_sessions_take_turns_also_when_one_has_more_lanes(lanes):
     assert [name for name, _ in log[:6]] == ["a", "b", "a", "b", "a", "b"]
 
 
+def preparing(steps, *, cost, name, log, clock):
+    """A job with a value in its last step alone, each step of so many seconds."""
+
+    def make():
+        for step in range(steps):
+            log.append(name)
+            clock.now += cost
+            yield Step("value" if step == steps - 1 else None)
+
+    return make
+
+
+@pytest.mark.parametrize("long, order", [(1.0, "abbbbbaaaa"), (0.125, "ababababab")])
+def test_long_steps_of_one_session_do_not_hold_up_the_first_number_of_another(lanes, clock, long, order):
+    log, block = [], Counting(steps=1)
+    lanes.submit("z", LIVE, 0, block)
+    assert block.begun.wait(TIMEOUT)
+    for name, cost in (("a", long), ("b", 0.125)):
+        lanes.submit(name, LIVE, 0, preparing(5, cost=cost, name=name, log=log, clock=clock))
+    block.allow(1)
+    assert lanes.wait("a", LIVE, TIMEOUT).finished and lanes.wait("b", LIVE, TIMEOUT).finished
+    assert "".join(log) == order
+
+
+def test_first_numbers_go_before_more_samples(lanes, clock):
+    log = []
+    more = Counting(steps=4, name="a", log=log)
+    lanes.submit("a", LIVE, 0, more.allow(1))
+    until(lambda: lanes.state("a", LIVE).value == 0)
+    for name in "bc":
+        lanes.submit(name, LIVE, 0, preparing(3, cost=1.0, name=name, log=log, clock=clock))
+    more.allow(3)
+    assert lanes.wait("a", LIVE, TIMEOUT).value == 3
+    # the second batch was in hand
+    assert log == [("a", 0), ("a", 1), *"bcbcbc", ("a", 2), ("a", 3)]
+
+
+def test_who_waits_is_told_how_many_go_before(lanes, clock):
+    block, log = Counting(steps=2), []
+    lanes.submit("z", LIVE, 0, block)
+    assert block.begun.wait(TIMEOUT)
+    for name in "abc":
+        lanes.submit(name, LIVE, 0, preparing(1, cost=0.0, name=name, log=log, clock=clock))
+    lanes.submit("c", SCAN, 0, preparing(1, cost=0.0, name="scan", log=log, clock=clock))
+    assert [lanes.state(name, LIVE).ahead for name in "abc"] == [0, 1, 2] and lanes.first_numbers == 4
+    assert lanes.state("c", SCAN).ahead == 3  # their live numbers; the own one is nobody else's
+    block.allow(2)
+    assert lanes.wait("c", SCAN, TIMEOUT).ahead == 0
+    assert log == ["a", "b", "c", "scan"] and lanes.first_numbers == 0
+
+
+def test_who_was_away_saves_nothing_up():
+    used = UsedTime()
+    for turn in (1, 2):
+        used.begin("a", turn)
+        used.add("a", 100.0)
+    assert used.order("b") == (100.0, 0) < used.order("a") == (200.0, 2)
+    used.begin("b", 3)
+    used.add("b", 101.0)
+    assert used.order("a") < used.order("b")
+    used.hand_over("b", "c")
+    assert used.order("c") == (201.0, 3) and used.order("b") == (100.0, 0)
+    used.forget("c")
+    used.add("c", 5.0)  # its last step ended after that
+    assert used.order("c") == (100.0, 0)
+
+
 def test_cancel_closes_within_one_yield_and_keeps_the_last_value(lanes):
     job = Counting(steps=9)
     lanes.submit("a", SCAN, 0, job.allow(1))
@@ -242,14 +325,14 @@ def test_a_job_that_keeps_inference_mode_over_a_yield_is_refused(lanes):
     assert lanes.wait("a", LIVE, TIMEOUT) == JobState(key=2, value=True, finished=True)
 
 
-def test_progress_does_not_replace_the_value_and_gives_seconds_left(lanes):
+def test_progress_does_not_replace_the_value_and_gives_seconds_left(lanes, clock):
     gate = threading.Semaphore(0)
 
     def make():
-        time.sleep(0.1)  # set-up, which the estimate leaves out
+        clock.now += 1.0  # set-up, which the estimate leaves out
         yield reached(0, 10, "scan")
         yield Step("value")
-        time.sleep(0.1)
+        clock.now += 0.5
         yield reached(5, 10, "scan")
         gate.acquire(timeout=TIMEOUT)
         yield reached(10, 10, "scan")
@@ -257,7 +340,7 @@ def test_progress_does_not_replace_the_value_and_gives_seconds_left(lanes):
     lanes.submit("a", SCAN, 0, make)
     until(lambda: lanes.state("a", SCAN).progress == Progress(5, 10, "scan"))
     state = lanes.state("a", SCAN)
-    assert state.value == "value" and 0.08 < state.seconds_left < 0.18
+    assert (state.value, state.seconds_left) == ("value", 0.5)
     gate.release()
     state = lanes.wait("a", SCAN, TIMEOUT)
     assert state.progress == Progress(10, 10, "scan") and state.seconds_left is None
@@ -368,4 +451,4 @@ def test_a_session_hands_its_work_to_the_one_that_takes_its_place(lanes):
     assert lanes.state("after", SCAN).version > seen
     lanes.release("before")  # the closed tab is forgotten later; that ends nothing
     go_on.set()
-    assert lanes.wait("after", SCAN, 10).value == "done"
+    assert lanes.wait("after", SCAN, TIMEOUT).value == "done"

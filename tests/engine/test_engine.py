@@ -166,6 +166,20 @@ def test_the_stream_grows_and_ends_final():
     assert {r.pruned.params for r in looks} == {looks[-1].pruned.params}
 
 
+def test_a_smaller_first_look_comes_sooner_and_ends_in_the_same_counts():
+    subject, graph = loaded("digits-mlp")
+    model, recipe = Analysed(subject, graph), Recipe(channels={"hidden1": 0.5})
+    usual, soon = (list(values_of(stream(model, recipe, replace(QUICK, first_look=n)))) for n in (None, 32))
+    assert (
+        [r.pruned.samples for r in soon] == [r.baseline.samples for r in soon] == [32, 64, 128, 256, 450, 450]
+    )
+    assert soon[0].drop.level == pytest.approx(1 - 0.05 / 5)  # more looks are paid for
+    assert soon[-1].pruned.correct == usual[-1].pruned.correct
+    assert soon[-1].drop == usual[-1].drop and soon[-1].baseline.loss == usual[-1].baseline.loss
+    assert conditions.first_look(subject, "cpu", 4) == conditions.first_look(subject, "cpu") // 4
+    assert conditions.first_look(subject, "cpu", 1000) == conditions.LEAST_LOOK
+
+
 def test_between_two_looks_there_are_places_to_stop_at():
     """2,000 samples are looked at four times, and run in eight batches."""
     subject, graph = loaded("digits-cnn")

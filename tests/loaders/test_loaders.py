@@ -1,9 +1,11 @@
 """Models from elsewhere: what loads, and what each refusal says."""
 
 import argparse
+import itertools
 import json
 import socket
 import threading
+from contextlib import nullcontext
 from importlib.util import find_spec
 
 import pytest
@@ -729,6 +731,19 @@ class Wide(nn.Module):
 
 def subject_of(model, *shape):
     return Subject(subject_id(model), "odd", model.eval(), None, torch.zeros(2, *shape))
+
+
+@pytest.mark.parametrize("clock, counts", [("monotonic", False), ("thread_time", True)])
+def test_only_the_own_processor_time_counts(clock, counts, monkeypatch):
+    """A busy machine lets hours pass between two steps."""
+    hours = itertools.count(0.0, 3600.0)
+    monkeypatch.setattr(f"explorer.graph.size_limits.time.{clock}", lambda: next(hours))
+    verdict = pytest.raises(size_limits.TooLarge, match="processor seconds") if counts else nullcontext()
+    with verdict, size_limits.bounded_build():
+        model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    with verdict:
+        size_limits.measure(nn.Linear(3, 3), torch.zeros(2, 3), size_limits.Limits())
+    assert counts or len(model) == 2
 
 
 def test_a_model_is_sized_without_memory():

@@ -1,5 +1,6 @@
 """Uploads of all sessions together are bounded, and half a request is no error in the server's log."""
 
+import argparse
 import socket
 import struct
 import time
@@ -9,11 +10,18 @@ import pytest
 import serving
 from protocol import Tab
 
-from explorer.ui.upload_limit import ROUTE, UploadLimit
+from explorer.commands.app import quota_bytes
+from explorer.loaders.model_text import load
+from explorer.ui.shared import models
+from explorer.ui.upload_limit import ROUTE, UploadLimit, Uploads
 
 BOUNDARY = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
-SMALL = "import explorer.ui.upload_limit as limit; limit.UploadLimit.__init__.__defaults__ = (5000, None);"
+SMALL = (
+    "import explorer.ui.upload_limit as limit; limit.UploadLimit.__init__.__defaults__ = (5000, None, None); "
+    "from dataclasses import replace; import explorer.ui.server as own; set_up = own.configure; "
+    "own.configure = lambda settings: set_up(replace(settings, quota=4500))"
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +41,12 @@ def put(server, tab, size: int, name: str = "file") -> serving.Answer:
     return server.ask("PUT", f"{ROUTE}{tab.session}/{name}", body, origin=server.url, **token(server))
 
 
-def test_uploads_of_all_sessions_are_bounded_together(server):
+def test_uploads_are_bounded_for_each_session_and_for_all_together(server):
     with Tab(server, "model=digits-mlp") as one, Tab(server, "model=digits-mlp") as other:
         one.open(), other.open()
         assert put(server, one, 3000).status == 204
+        refused = put(server, one, 1700, "more")
+        assert refused.status == 413 and b"Your uploads may take 4,500 bytes" in refused.body
         refused = put(server, other, 3000)
         assert refused.status == 413 and b"All uploads together may have 5,000 bytes" in refused.body
         assert put(server, other, 1000).status == 204
@@ -47,6 +57,20 @@ def test_uploads_of_all_sessions_are_bounded_together(server):
             "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode()
         )
         assert unsaid.status == 411
+
+
+def test_weights_that_were_read_count_for_whoever_uploaded_them():
+    subject = load("digits-mlp")
+    models.keep_upload(subject, "quota")
+    assert models.uploaded_bytes("quota") == 4 * 6_570 and models.uploaded_bytes("another") == 0
+    models.forget("quota")
+    assert models.uploaded_bytes("quota") == 0
+
+
+@pytest.mark.parametrize("text", ["", "200", "-1MB", "0MB", "x GB", "1e9GB", "9999999GB", "٣MB"])
+def test_a_quota_that_is_no_size_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="such as 200MB"):
+        quota_bytes(text)
 
 
 def broken_off(server, request: bytes, *, reset: bool) -> None:
@@ -85,7 +109,8 @@ def test_half_a_request_is_no_error(server, reset):
     assert "Traceback" not in added and "Exception" not in added, added
 
 
-def test_what_comes_at_the_same_time_is_counted():
+@pytest.mark.parametrize("most, quota", [(100, None), (1000, 100)])
+def test_what_comes_at_the_same_time_is_counted(most, quota):
     """Two uploads that each fit, but not both; the second one is refused while the first still comes."""
     import asyncio
 
@@ -100,7 +125,7 @@ def test_what_comes_at_the_same_time_is_counted():
             answers.append(message["status"])
 
     async def both():
-        guard = UploadLimit(app, 100, lambda: 10)
+        guard = UploadLimit(app, most, quota, Uploads(lambda: 10, lambda session: 10))
         scope = {"type": "http", "method": "PUT", "path": f"{ROUTE}x/y"}
         scope["headers"] = [(b"content-length", b"60")]
         await asyncio.gather(*(guard(dict(scope), None, send) for _ in range(2)))

@@ -12,6 +12,7 @@ function renderFigure({ parentElement, data }) {
   told.textContent = data.words ?? "";
   told.className = `told ${data.tone ?? ""}`;
   plot.hidden = !data.layout;
+  plot.style.minHeight = data.layout?.height ? `${data.layout.height}px` : ""; // its place, before it is drawn and while it is resized
   if (!data.layout) return undefined;
   let timer, stop;
   const draw = () => {

@@ -17,8 +17,9 @@ from ...values.report import Drop, Measurement
 from .. import session
 from ..drawing import layout, links
 from ..drawing.offers import ManyOffer, Offer, ShownOffer
-from ..kept_runs.keeping import store
+from ..kept_runs.keeping import draw_keep, store
 from ..kept_runs.words import called, is_trial
+from ..prune import starting_points
 from . import side_by_side
 
 MOST = 4  # runs side by side
@@ -32,9 +33,8 @@ COST_WORDS: dict[Cost, str] = {
     "latency": "latency",
 }
 EMPTY = (
-    "No run is kept yet. On the **Prune** page, drag a few faders, wait for the final number, then press "
-    "**Keep this run**. "
-    "With two or more, this page shows which of them are worth what they cost, and how they differ."
+    "No run is kept yet. Keep this recipe with its numbers, then another one: with two or more, this page "
+    "shows which of them are worth what they cost, and how they differ."
 )
 TRIALS = "A search keeps each of its trials as a run. Runs that you kept yourself come first."
 VERDICTS = (
@@ -72,8 +72,7 @@ def draw() -> None:
     """Draw the whole page."""
     everything = store().runs()
     if not everything:
-        st.info(EMPTY, icon=":material/bookmark_add:")
-        links.link("prune", "Keep a first run on the Prune page", ":material/tune:")
+        _draw_empty()
         return
     shown = _filtered(everything)
     if not shown:
@@ -89,6 +88,17 @@ def draw() -> None:
     with right:
         _draw_family(shown, chosen)
     side_by_side.draw([run for run in shown if run.name in chosen])
+
+
+def _draw_empty() -> None:
+    """Draw the way to a first run: recipes to begin with, or the button that keeps the present one."""
+    st.info(EMPTY, icon=":material/bookmark_add:")
+    if session.recipe().is_empty:
+        starting_points.draw()
+    else:
+        session.live()  # only final numbers can be kept
+        draw_keep()
+    links.link("prune", "Change the faders on the Prune page", ":material/tune:")
 
 
 def _nothing_fits(everything: Sequence[Run]) -> str:

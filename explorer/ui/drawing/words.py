@@ -1,4 +1,4 @@
-"""Short names for parts and formats on the page."""
+"""Short names for parts and formats on the page, and words for a place in the queue."""
 
 import re
 
@@ -35,6 +35,17 @@ def _initials(part: str) -> str:
 def _number(word: str) -> str:
     found = NUMBER_AT_END.search(word)
     return found[0] if found else ""
+
+
+def place_words(ahead: int) -> str:
+    """Return the sentence for whoever waits for the jobs of other visitors.
+
+    >>> place_words(1), place_words(2)
+    ('1 job of another visitor is before yours.', '2 jobs of other visitors are before yours.')
+    """
+    if ahead == 1:
+        return "1 job of another visitor is before yours."
+    return f"{ahead} jobs of other visitors are before yours."
 
 
 NAMES = {

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...engine.repaired import repairs_quickly
 from ...errors import is_crash
 from ...figures.accuracy_curve import AXES
 from ...machine import paths
@@ -14,6 +15,7 @@ from ...values.subject import Subject
 from .. import session
 from ..browser import elements
 from ..drawing.measurement_cards import TRAPS, cards
+from ..drawing.words import place_words
 from ..live import regions
 from ..live.pushed import LiveValue, pushed
 from ..shared import settings
@@ -116,6 +118,8 @@ def _standing() -> dict[str, Any]:
         return {"kind": "crash" if is_crash(state.error) else "refused", "words": state.error}
     if state.busy:
         share, words = _share(report, state.progress)
+        if report is None and state.ahead:
+            words = place_words(state.ahead)
         return {"kind": "busy", "words": words, "share": round(share, 3), "action": STOP}
     sentence = (
         "" if report is None else " ".join([FINAL, *near_chance(report, session.subject()), *report.notes])
@@ -166,11 +170,19 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
     if report is None or not report.total_samples:
         return 0.0, "Pruning, then measuring the first samples …"
     if report.stage == "final":
-        return 1.0, "The quality is final; measuring the latency …"
+        return 1.0, f"The quality is final; {_what_follows(report)} …"
     return (
         report.pruned.samples / report.total_samples,
         f"Live: {report.pruned.samples:,} of {report.total_samples:,} samples",
     )
+
+
+def _what_follows(report: Report) -> str:
+    """Return what is measured after the quality, in the order of `engine.measure.stream`."""
+    if report.pruned.latency_ms is not None:
+        return "reading how the loss was predicted"
+    quick = repairs_quickly(session.model(), report.recipe, session.conditions().device)
+    return "measuring a repaired copy" if quick and report.repaired is None else "measuring the latency"
 
 
 def near_chance(report: Report, subject: Subject) -> list[str]:

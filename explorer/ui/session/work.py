@@ -6,6 +6,7 @@ from typing import Any
 
 from ...background.jobs import JobState
 from ...background.lane import LIVE, Lane
+from ...engine.conditions import first_look
 from ...engine.measure import stream
 from ...engine.repaired import repairs_quickly
 from ...measuring.kept_activations import trail_for
@@ -69,10 +70,12 @@ def live() -> JobState:
         subject = shown.subject
         quick = repairs_quickly(shown, wanted, how.device)
         data = subject.task.fingerprint if subject.task else None
+        # who waits together shares the time that one of them would have
+        look = first_look(subject, how.device, max(1, models.lanes().first_numbers))
         yield from stream(
             shown,
             wanted,
-            replace(how, repaired=quick),
+            replace(how, repaired=quick, first_look=look),
             trail=trail_for((subject.id, data, how.split, how.device), how.device),
         )
 

@@ -88,6 +88,13 @@ def keep_upload(subject: Subject, session: str) -> str:
     return name
 
 
+def uploaded_bytes(session: str) -> int:
+    """Return the bytes of the weights that a session has uploaded and that are kept."""
+    kept = [_uploads.get(name) for name, owners in list(_owners.items()) if session in owners]
+    tensors = (subject.model.state_dict().values() for subject in kept if subject is not None)
+    return sum(tensor.nbytes for found in tensors for tensor in found)
+
+
 def forget(session: str) -> None:
     """End the jobs of a session that is closed for good, and remove what only it has uploaded."""
     lanes().release(session)

@@ -30,6 +30,7 @@ class Settings:
         classroom: for a class, or None.
         own_lessons: a folder of lessons in addition to the built-in ones.
         studies: where long studies run: on this machine or on a cluster.
+        quota: bytes that the uploads of one visitor may take; None = as much as all together.
     """
 
     models: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Settings:
     classroom: Classroom | None = None
     own_lessons: Path | None = None
     studies: Studies = HERE
+    quota: int | None = None
 
     @property
     def hidden_pages(self) -> tuple[str, ...]:

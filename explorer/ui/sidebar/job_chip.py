@@ -7,6 +7,7 @@ import streamlit as st
 from ...background.lane import Lane
 from .. import session
 from ..drawing import layout, links
+from ..drawing.words import place_words
 from ..live import regions
 from ..shared import models
 
@@ -48,7 +49,8 @@ def _draw() -> None:
             continue
         done = state.progress
         share = done.done / done.total if done and done.total else 0.0
-        layout.draw_share(share, f"{words}: {share * 100:.0f} %")
+        place = f" · {place_words(state.ahead)}" if state.ahead else ""
+        layout.draw_share(share, f"{words}: {share * 100:.0f} %{place}")
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button("Stop", f"stop job {lane.name}", on_click=session.cancel, args=(lane, state.key))
             links.link(page, "Show it", ICON)

@@ -73,9 +73,16 @@ def _upload() -> None:
         st.caption(
             "A .safetensors file whose names and shapes are those of this model. It stays on this machine."
         )
+        quota = settings.current().quota
         st.file_uploader(
-            "Weights", ["safetensors"], key="upload", on_change=lambda: session.attempt(_take_upload)
+            "Weights",
+            ["safetensors"],
+            key="upload",
+            on_change=lambda: session.attempt(_take_upload),
+            max_upload_size=None if quota is None else max(1, quota // 2**20),
         )
+        if quota is not None:
+            st.caption(f"Your uploads may take {quota / 1e6:,.1f} MB together.")
 
 
 def _take_upload() -> None:

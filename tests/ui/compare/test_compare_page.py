@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from apps import fine, offering, opened, turned_to, until, words
+from apps import fine, keys, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.engine.conditions import Conditions
@@ -58,12 +58,6 @@ def kept(measured):
             report, note=note, tags=[note[0]], parent=parent, masks=masks
         )
     return names
-
-
-def test_without_runs_the_page_says_what_to_do():
-    app = opened("compare", model=MODEL)
-    assert ["press **Keep this run**" in info.value for info in app.info] == [True]
-    assert not app.dataframe
 
 
 def test_runs_stand_in_a_table_a_front_and_a_tree(kept):
@@ -199,7 +193,7 @@ def test_a_file_is_written_in_the_background_and_offered():
     app = settled(opened(recipe=RECIPES["half"], model=MODEL))
     assert "helps everywhere" in words(app).replace("help everywhere", "helps everywhere")
     app.button(key="write").click()
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not app.get("download_button") or not any(
         "Download (" in b.proto.label for b in app.get("download_button")
     ):
@@ -222,3 +216,16 @@ def test_the_trials_of_a_search_do_not_bury_what_was_kept_by_hand(kept, measured
     app.toggle(key="compare_trials").set_value(True)
     (trial,) = (name for name in fine(app.run()).dataframe[0].value["called"] if "trial" in name)
     assert re.fullmatch(r"\w{4} trial 49, \d+ % left, \d+\.\d %", trial)
+
+
+def test_without_runs_the_recipe_can_be_kept_here_or_one_begun_with():
+    app = opened("compare", Recipe())
+    assert ["Keep this recipe" in info.value for info in app.info] == [True]
+    assert "begin gentle" in keys(app) and "keep" not in keys(app)
+    app = opened("compare", RECIPES["half"])
+    end = time.monotonic() + 180  # the measurement alone takes a second where nobody else computes
+    while Store(paths.cache()).runs() == [] and time.monotonic() < end:  # only final numbers are kept
+        app = fine(app.button(key="keep").click().run())
+    (run,) = Store(paths.cache()).runs()
+    assert run.report.recipe == RECIPES["half"] and run.report.stage == "final"
+    assert "No run is kept yet" not in words(app)
