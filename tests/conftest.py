@@ -8,6 +8,7 @@ import outward
 import pytest
 import serving
 import torch
+from hypothesis import settings
 from signs import Signs
 
 from explorer.machine import paths
@@ -15,6 +16,8 @@ from explorer.machine import paths
 REQUIRE_BROWSER = "PRUNING_EXPLORER_REQUIRE_BROWSER"
 
 outward.forbid(outward.seen.append)
+settings.register_profile("any machine", deadline=None)  # an example may take long where others work, too
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

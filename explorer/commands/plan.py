@@ -24,6 +24,10 @@ from .printing.report_text import report_text
 
 USUAL = "block,channel"
 SAVES = ("params", "macs", "bytes", "latency")
+COUNTED = (
+    "The plan counts multiply-adds with zero weights as saved. A dense kernel still computes them, so the "
+    "MACs in the report fall with blocks and channels alone."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,11 +66,18 @@ def run(arguments: argparse.Namespace) -> None:
     report = followed(stream(model, planned, conditions), _words)
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(planned.to_json(), indent=1) + "\n").encode())
-    told = predicted_loss(planned, losses)
+    predicted = predicted_loss(planned, losses)
+    note = COUNTED if arguments.cost == "macs" and planned.weights else ""
     if arguments.json:
-        document = {"recipe": planned.to_json(), "predicted_loss_growth": told, "report": report.to_json()}
-        return print_json({"target": arguments.target, "saves": arguments.cost, "over": kinds, **document})
-    return show(f"{report_text(report)}\n\nThe scans of single parts add up to {told:+.3f} nats of loss.")
+        document = {
+            "recipe": planned.to_json(),
+            "predicted_loss_growth": predicted,
+            "report": report.to_json(),
+        }
+        about = {"target": arguments.target, "saves": arguments.cost, "over": kinds, "note": note}
+        return print_json({**about, **document})
+    sentence = f"The scans of single parts add up to {predicted:+.3f} nats of loss. {note}".rstrip()
+    return show(f"{report_text(report)}\n\n{sentence}")
 
 
 def _losses(model: Analysed, recipe: Recipe, kind: str, conditions: Conditions) -> Losses:

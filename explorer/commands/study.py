@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..engine.conditions import Conditions
@@ -10,23 +11,26 @@ from ..figures.live_numbers import live_numbers as live_figure
 from ..figures.standalone import CONFIG
 from ..graph.analysed import Analysed
 from ..studies.allocator_comparison import ComparisonPlan, compare_allocators
+from ..studies.criteria_comparison import CriteriaPlan, compare_criteria
 from ..studies.live_numbers import LivePlan, live_numbers
 from ..studies.repair_table import RepairPlan, repair_table
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.files import write
 from .printing.output import counted, followed, print_json, show
-from .printing.study_text import allocators_text, live_json, live_text, repairs_text
+from .printing.study_text import allocators_text, criteria_text, live_json, live_text, repairs_text
 
-LIVE, ALLOCATORS, REPAIRS = "live-numbers", "allocators", "repairs"
+LIVE, ALLOCATORS, REPAIRS, CRITERIA = "live-numbers", "allocators", "repairs", "criteria"
 QUESTIONS = {
     LIVE: "which number right after a cut orders recipes as retraining does",
     ALLOCATORS: "whether other allocators are better than uniform ratios at equally many parameters",
     REPAIRS: "what a cut costs right after it, after repairs without training, and after short trainings",
+    CRITERIA: "which criterion and allocator choose the single weights that a model misses least",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    live, about = LivePlan(), "; ".join(f"{name}: {words}" for name, words in QUESTIONS.items())
+    live, criteria = LivePlan(), CriteriaPlan()
+    about = "; ".join(f"{name}: {words}" for name, words in QUESTIONS.items())
     parser.add_argument("question", metavar="QUESTION", choices=tuple(QUESTIONS), help=about)
     add_model(parser, several=True)
     add = parser.add_argument
@@ -35,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     left = f"{LIVE}: share of the parameters that each recipe leaves (default: {live.left:g})"
     add("--left", type=float, default=live.left, metavar="X", help=left)
     removed = f"{ALLOCATORS}: shares of the parameters (default: {_listed(ComparisonPlan().removed)}); "
-    removed += f"{REPAIRS}: of every group's channels (default: {_listed(RepairPlan().ratios)})"
+    removed += f"{REPAIRS}: of every group's channels (default: {_listed(RepairPlan().ratios)}); "
+    removed += f"{CRITERIA}: of the weights (default: {_listed(criteria.removed)})"
     add("--removed", metavar="X,...", help=removed)
     add(
         "--granularity",
@@ -47,7 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--epochs", metavar="N,...", help=epochs)
     add("--training", type=int, metavar="N", help="train on the first N training samples (default: all)")
     add("--once", action="store_true", help=f"{LIVE}: do not retrain a second time with another seed")
-    add("--samples", type=int, metavar="N", help="measure on the first N of the tuning split (default: all)")
+    for name, usual in (("criteria", criteria.criteria), ("allocators", criteria.allocators)):
+        default = f"{CRITERIA}: compared with the first one (default: {_listed(usual)})"
+        add(f"--{name}", metavar="NAME,...", help=default)
+    add(
+        "--split",
+        choices=("tuning", "held_out"),
+        default="tuning",
+        help=f"{CRITERIA}: measure on this split (default: tuning)",
+    )
+    add("--samples", type=int, metavar="N", help="measure on the first N of the split (default: all)")
     add("-o", "--output", metavar="FILE", help=f"{LIVE}: draw the figure into this .html file")
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
@@ -87,7 +101,17 @@ def _repairs(arguments: argparse.Namespace, conditions: Conditions) -> None:
     _tables(arguments, lambda model: repair_table(model, plan, conditions), repairs_text)
 
 
-ANSWERS = {LIVE: _live, ALLOCATORS: _allocators, REPAIRS: _repairs}
+def _criteria(arguments: argparse.Namespace, conditions: Conditions) -> None:
+    usual, conditions = CriteriaPlan(), replace(conditions, split=arguments.split)
+    plan = CriteriaPlan(
+        _fractions(arguments.removed) or usual.removed,
+        _names(arguments.criteria) or usual.criteria,
+        _names(arguments.allocators) or usual.allocators,
+    )
+    _tables(arguments, lambda model: compare_criteria(model, plan, conditions), criteria_text)
+
+
+ANSWERS = {LIVE: _live, ALLOCATORS: _allocators, REPAIRS: _repairs, CRITERIA: _criteria}
 
 
 def _tables(
@@ -111,6 +135,10 @@ def _models(arguments: argparse.Namespace) -> Iterator[Analysed]:
 
 def _listed(values: Sequence[object]) -> str:
     return ",".join(map(str, values))
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",")) if text else ()
 
 
 def _fractions(text: str | None) -> tuple[float, ...]:

@@ -207,7 +207,7 @@ def _check(own: Any, place: str, small: nn.Module, example: Tensor) -> None:
         ExplorerError: it cannot be loaded, or the answers are not the pruned model's.
     """
     try:
-        found, told = own.from_pretrained(place, local_files_only=True, output_loading_info=True)
+        network, loading = own.from_pretrained(place, local_files_only=True, output_loading_info=True)
     except Exception as error:  # the configuration is checked by foreign code
         why = " ".join(str(error).split())[:200]
         raise ExplorerError(
@@ -215,10 +215,10 @@ def _check(own: Any, place: str, small: nn.Module, example: Tensor) -> None:
             "choose another format."
         ) from error
     with torch.no_grad():
-        wanted, answers = small(example), found.eval()(**{found.main_input_name: example})
+        wanted, answers = small(example), network.eval()(**{network.main_input_name: example})
     given = answers.logits if "logits" in answers else answers.last_hidden_state
-    missing = json.dumps(sorted(told["missing_keys"]))[:120]
-    if told["missing_keys"] or not float((wanted - given).abs().max()) <= NEAR * float(wanted.abs().max()):
+    missing = json.dumps(sorted(loading["missing_keys"]))[:120]
+    if loading["missing_keys"] or not float((wanted - given).abs().max()) <= NEAR * float(wanted.abs().max()):
         raise ExplorerError(
             f"The folder does not give the pruned model's answers (missing: {missing}); choose another "
             "format, and please report this."

@@ -19,6 +19,7 @@ SIZES = (
     8,
     6,
 )  # pixels; those drawn later are smaller, so that equal values don't hide each other
+UNITS = {"channel": "channels", "weight": "weights", "block": "block"}
 MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
 
 
@@ -40,7 +41,7 @@ def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
 
 
 def _part(name: str, granularity: str) -> str:
-    return f"{text(name)}, {'channels' if granularity == 'channel' else 'weights'}"
+    return f"{text(name)}, {UNITS[granularity]}"
 
 
 def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:

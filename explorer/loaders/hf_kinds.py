@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..errors import LoadError
 from ..values.text import Answers
 
 What = Literal["pictures", "text"]
@@ -66,6 +67,9 @@ TAKEN = "an image classifier, a causal or masked language model, a text or token
 def kind_of(transformers: Any, config: Any) -> ModelKind:
     """Return the kind that the first architecture of a configuration names; an image classifier if it names
     none that is known.
+
+    Raises:
+        LoadError: a model that reads one text or sound and writes another.
     """
     tables = transformers.models.auto.modeling_auto
     named = (getattr(config, "architectures", None) or [""])[0]
@@ -74,4 +78,9 @@ def kind_of(transformers: Any, config: Any) -> ModelKind:
         classes = known.get(config.model_type, ())
         if named in ((classes,) if isinstance(classes, str) else classes):
             return kind
+    if named and getattr(config, "is_encoder_decoder", False):
+        raise LoadError(
+            f"{named[:80]!r} has an encoder and a decoder, each with an input of its own, and is not read "
+            "from a folder; save its encoder alone, such as T5EncoderModel, or name a Python file with it."
+        )
     return PICTURES

@@ -16,6 +16,7 @@ from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.exporters.export import export
 from explorer.exporters.load_pruned import load_pruned
+from explorer.figures.side_by_side import ratios_side_by_side
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.pruning.decision import masks_for
@@ -77,6 +78,8 @@ def test_reports_name_the_blocks(format, model):
         written = b"".join(archive.read(name) for name in archive.namelist() if not name.endswith("js"))
     assert format == "figures_html" or b"blocks.2" in written
     assert Report.from_json(report.to_json()) == report
+    rows = ratios_side_by_side({"run": report}).data[0]
+    assert dict(zip(rows.y, rows.x, strict=True))["blocks.2, block"] == 1 and "blocks.1.0, channels" in rows.y
 
 
 class Branches(nn.Module):

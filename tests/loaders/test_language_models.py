@@ -192,6 +192,12 @@ def test_other_models_of_text_are_compared_with_their_own_answers(
     assert value_of(metric, same) == pytest.approx(1) and value_of(metric, other) < 0.5
 
 
+def test_a_model_with_a_decoder_of_its_own_is_refused(tmp_path, transformers):
+    transformers.T5Config(architectures=["T5ForConditionalGeneration"]).save_pretrained(tmp_path)
+    with pytest.raises(LoadError, match="'T5ForConditionalGeneration' has an encoder and a decoder"):
+        load(f"hf:{tmp_path}")
+
+
 def test_weights_of_16_bits_are_read_without_loss(tmp_path, transformers):
     folder = written(tmp_path / "model", transformers, dtype=torch.bfloat16)
     weight = load(f"hf:{folder}").model.lm_head.weight

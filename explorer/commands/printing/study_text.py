@@ -6,6 +6,7 @@ from typing import Any
 from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_drop, format_measured
 from ...studies.allocator_comparison import UNIFORM, AllocatorRow
+from ...studies.criteria_comparison import CriteriaRow
 from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, pooled
 from ...studies.repair_table import RepairRow
 from ...values.report import Drop
@@ -87,6 +88,43 @@ def _points(drop: Drop) -> str:
         ends = f"{100 * drop.low:+.1f} to {100 * drop.high:+.1f}"
         return f"{100 * drop.estimate:+.1f} points ({ends})"
     return f"{drop.estimate:+.4g} ({drop.low:+.4g} to {drop.high:+.4g})"
+
+
+def criteria_text(model: str, rows: Sequence[CriteriaRow]) -> str:
+    """Return a line for each share, criterion and allocator, with a column for each repair."""
+    repairs = list(dict.fromkeys(row.after for row in rows))
+    known = {(row.removed, row.criterion, row.allocator, row.after): row for row in rows}
+    measured = next((row for row in rows if row.measured), None)
+    about = ""
+    if measured is not None and measured.measured is not None:
+        samples, metric = measured.measured.samples, measured.measured.metric or "value"
+        apart = f" from {measured.units:,} documents" if measured.units not in (0, samples) else ""
+        about = f": {metric_title(metric).lower()} on {samples:,} samples{apart}"
+    first = f"minus {rows[0].criterion}, {rows[0].allocator}" if rows else ""
+    columns = ["removed", "criterion", "allocator"]
+    columns += [word for after in repairs for word in (REPAIR_WORDS.get(after, after), first, "")]
+    lines = []
+    for key in dict.fromkeys((row.removed, row.criterion, row.allocator) for row in rows):
+        cells = [percent(key[0]), *key[1:]]
+        for after in repairs:
+            row = known.get((*key, after))
+            cells += _criterion_cells(row) if row is not None else ["", "", ""]
+        lines.append(cells)
+    return f"{model}{about}\n\n{table(columns, lines)}"
+
+
+def _criterion_cells(row: CriteriaRow) -> list[str]:
+    if row.measured is None:
+        return [f"- ({row.skipped})", "", ""]
+    one = row.measured
+    value = "" if one.value is None else _short(one.value, one.unit)
+    if one.low is not None and one.high is not None:
+        value += f" ({_short(one.low, one.unit)} to {_short(one.high, one.unit)})"
+    return [value, _points(row.change), gain_verdict(row.change)] if row.change else [value, "", ""]
+
+
+def _short(value: float, unit: str | None) -> str:
+    return f"{100 * value:.1f} %" if unit == "%" else f"{value:.4g}"
 
 
 def repairs_text(model: str, rows: Sequence[RepairRow]) -> str:

@@ -38,7 +38,7 @@ def banks(
         locks: bank and part of the locked strips.
         sensitivity: for each bank, what the scan found.
     """
-    outcome_of = {("channels" if o.granularity == "channel" else "weights", o.name): o for o in outcomes}
+    outcome_of = {(f"{o.granularity}s", o.name): o for o in outcomes}  # those of blocks have no strip
     drawn = []
     for name in MODES[mode]:
         strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)

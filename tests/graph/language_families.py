@@ -1,0 +1,270 @@
+"""Families of transformers, small and with random weights: loaded from a folder, half of every group cut, and
+the cut proven.
+
+    python tests/graph/language_families.py                    every family, as rows of the guide's table
+    python tests/graph/language_families.py --only llama,gpt2  some of them
+    python tests/graph/language_families.py --write            into the guide
+
+Nothing is downloaded: each model is built from its configuration and saved into a folder of its own, which is
+loaded like any other (hf:FOLDER). A cut model counts as proven if the audit says so: it answers like the
+masked model in float64, and a wrong wiring does not.
+"""
+
+import argparse
+import re
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from explorer.audit.audit import audit
+from explorer.errors import ExplorerError
+from explorer.exporters.export import export
+from explorer.graph.analysed import Analysed, analyse
+from explorer.loaders.foreign_forward import led
+from explorer.loaders.model_text import load
+from explorer.machine.optional_packages import uses_torchvision
+from explorer.values.recipe import Recipe
+from explorer.values.subject import Subject
+
+GUIDE = Path(__file__).parents[2] / "explorer" / "guide" / "models.md"
+MARKS = "<!-- families -->\n", "<!-- end -->"
+WIDTH, LAYERS, HEADS, INNER, TOKENS = 32, 2, 4, 48, 12
+TEXT = {
+    "vocab_size": 96,
+    "hidden_size": WIDTH,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "intermediate_size": INNER,
+    "max_position_embeddings": 24,
+}
+SHARED = TEXT | {"num_key_value_heads": 2}
+PICTURE = {
+    "hidden_size": WIDTH,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "intermediate_size": INNER,
+    "image_size": 32,
+    "patch_size": 8,
+    "num_labels": 5,
+}
+WHISPER = {
+    "vocab_size": 96,
+    "d_model": WIDTH,
+    "encoder_layers": LAYERS,
+    "decoder_layers": LAYERS,
+    "encoder_attention_heads": HEADS,
+    "decoder_attention_heads": HEADS,
+    "encoder_ffn_dim": INNER,
+    "decoder_ffn_dim": INNER,
+    "num_mel_bins": 8,
+    "max_source_positions": 12,
+    "max_target_positions": 24,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "decoder_start_token_id": 1,
+}
+T5 = {
+    "vocab_size": 96,
+    "d_model": WIDTH,
+    "d_kv": 8,
+    "d_ff": INNER,
+    "num_layers": LAYERS,
+    "num_heads": HEADS,
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """A class of transformers with a small configuration."""
+
+    network: str
+    config: str
+    sizes: dict[str, Any] = field(default_factory=lambda: dict(TEXT))
+
+
+FAMILIES = {
+    "llama": Family("LlamaForCausalLM", "LlamaConfig", SHARED),
+    "mistral": Family("MistralForCausalLM", "MistralConfig", SHARED | {"sliding_window": 8}),
+    "qwen2": Family("Qwen2ForCausalLM", "Qwen2Config", SHARED),
+    "gemma2": Family("Gemma2ForCausalLM", "Gemma2Config", SHARED | {"head_dim": 8, "sliding_window": 8}),
+    "gpt2": Family(
+        "GPT2LMHeadModel",
+        "GPT2Config",
+        {"vocab_size": 96, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": HEADS, "n_positions": 24},
+    ),
+    "gpt-neox": Family("GPTNeoXForCausalLM", "GPTNeoXConfig"),
+    "opt": Family(
+        "OPTForCausalLM",
+        "OPTConfig",
+        {k: v for k, v in TEXT.items() if k != "intermediate_size"}
+        | {"ffn_dim": INNER, "word_embed_proj_dim": WIDTH},
+    ),
+    "phi": Family("PhiForCausalLM", "PhiConfig"),
+    "bert": Family("BertForMaskedLM", "BertConfig"),
+    "roberta": Family(
+        "RobertaForMaskedLM", "RobertaConfig", TEXT | {"pad_token_id": 1, "max_position_embeddings": 26}
+    ),
+    "distilbert": Family(
+        "DistilBertForMaskedLM",
+        "DistilBertConfig",
+        {
+            "vocab_size": 96,
+            "dim": WIDTH,
+            "n_layers": LAYERS,
+            "n_heads": HEADS,
+            "hidden_dim": INNER,
+            "max_position_embeddings": 24,
+        },
+    ),
+    "t5-encoder": Family("T5EncoderModel", "T5Config", T5),
+    "vit": Family("ViTForImageClassification", "ViTConfig", PICTURE),
+    "whisper-encoder": Family("WhisperEncoder", "WhisperConfig", WHISPER),
+    "t5": Family("T5ForConditionalGeneration", "T5Config", T5),
+    "whisper": Family("WhisperForConditionalGeneration", "WhisperConfig", WHISPER),
+}
+
+
+@dataclass(frozen=True)
+class FamilyRow:
+    """What the program does with one family.
+
+    Args:
+        units: kind of unit -> how many groups of it can be cut.
+        whole: reasons of groups that stay whole.
+        trouble: why it is not loaded, cut, proven or exported; "" if it is.
+        folder: "yes", or why the format `transformers` is refused.
+    """
+
+    name: str
+    network: str
+    units: dict[str, int] = field(default_factory=dict)
+    whole: tuple[str, ...] = ()
+    params: int = 0
+    left: int = 0
+    difference: float | None = None
+    trouble: str = ""
+    folder: str = ""
+    seconds: float = 0.0
+
+
+def saved(family: Family, folder: Path) -> Path:
+    """A folder of a family's model with random weights, biases and norms."""
+    transformers = uses_torchvision("transformers")
+    torch.manual_seed(0)
+    config = getattr(transformers, family.config)(**family.sizes)
+    network = getattr(transformers, family.network)(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    network.save_pretrained(folder)
+    if "image_size" in family.sizes:
+        (folder / "preprocessor_config.json").write_text('{"size": {"height": 32, "width": 32}}')
+    return folder
+
+
+def sound_encoder(family: Family) -> Subject:
+    """The encoder of a model of sounds, which a Python file would return: folders are of pictures or text."""
+    transformers = uses_torchvision("transformers")
+    torch.manual_seed(0)
+    network = transformers.models.whisper.modeling_whisper.WhisperEncoder(
+        getattr(transformers, family.config)(**family.sizes)
+    )
+    example = torch.randn(2, WHISPER["num_mel_bins"], 2 * WHISPER["max_source_positions"])
+    model = led(network.eval(), lambda forward, x: forward(input_features=x).last_hidden_state)
+    return Subject(family.network, family.network, model, None, example)
+
+
+def opened(name: str, folder: Path) -> Analysed:
+    """The analysed model of a family, from its folder."""
+    family = FAMILIES[name]
+    if family.network == "WhisperEncoder":
+        return analyse(sound_encoder(family))
+    text = f"hf:{saved(family, folder / name)}"
+    return analyse(load(text if "image_size" in family.sizes else f"{text}@{TOKENS}"))
+
+
+def row_of(name: str, *, exported: bool = True) -> FamilyRow:
+    """Load, cut half of every group, prove it, and write the folder."""
+    started, family = time.perf_counter(), FAMILIES[name]
+    row: dict[str, Any] = {"name": name, "network": family.network}
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            model = opened(name, Path(place))
+            groups = model.profile.groups
+            row["units"] = dict(Counter(group.unit for group in model.profile.free_groups.values()))
+            row["whole"] = tuple(sorted({_kind(group.frozen) for group in groups if group.frozen}))
+            row["params"] = model.profile.params
+            report = audit(model, ratio=0.5)
+            row |= {"left": report.params_after or 0, "difference": report.max_rel_diff}
+            row["trouble"] = model.profile.error or report.reason or ""
+            row["folder"] = _folder(model) if exported else ""
+        except ExplorerError as error:
+            row["trouble"] = str(error).replace(place, "...")
+    return FamilyRow(**row, seconds=round(time.perf_counter() - started, 1))
+
+
+def _folder(model: Analysed) -> str:
+    """Whether a folder of transformers can say that heads and neurons are cut."""
+    width = {name for name, group in model.profile.free_groups.items() if group.units == WIDTH}
+    recipe = Recipe(channels={name: 0.5 for name in model.profile.free_groups if name not in width})
+    try:
+        export(model, recipe, "transformers")
+    except ExplorerError as error:
+        return str(error)
+    return "yes"
+
+
+def _kind(reason: str | None) -> str:
+    return re.sub(r" in [^ ]+$", "", reason or "")[:90]
+
+
+def _line(row: FamilyRow) -> str:
+    units = ", ".join(f"{count} of {kind}s" for kind, count in row.units.items())
+    if row.trouble:
+        return f"| `{row.name}` | {row.network} | {units} | | no: {row.trouble} | |"
+    difference = f"{row.difference:.0e}" if row.difference is not None else ""
+    left = f"{row.params:,} to {row.left:,}"
+    folder = "yes" if row.folder == "yes" else "no"
+    return f"| `{row.name}` | {row.network} | {units} | {left} | yes, {difference} | {folder} |"
+
+
+def table(rows: Iterable[FamilyRow]) -> str:
+    """Rows as the guide shows them."""
+    columns = "family", "class", "groups that can be cut", "parameters", "proven, difference", "as a folder"
+    head = f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n"
+    return head + "".join(_line(row) + "\n" for row in rows)
+
+
+def write(text: str, path: Path = GUIDE) -> None:
+    """Put the table between its marks in the guide."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    path.write_text(f"{before}{MARKS[0]}{text}{MARKS[1]}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", default="", help="names, with commas between")
+    parser.add_argument("--write", action="store_true", help="into the guide")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    rows = []
+    for name in options.only.split(",") if options.only else FAMILIES:
+        rows.append(row_of(name))
+        print(rows[-1], flush=True)
+    print(table(rows), flush=True)
+    if options.write:
+        write(table(rows))
+
+
+if __name__ == "__main__":
+    main()
