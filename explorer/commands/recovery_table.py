@@ -12,6 +12,7 @@ from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..machine import paths
 from ..measuring.statistics import format_measured
+from ..recovery.controls import spread_words
 from ..recovery.cost import counted
 from ..recovery.recovery_table import KINDS, RecoveryRow, TablePlan, rates_of, trainings
 from ..recovery.training_plan import suggested
@@ -146,10 +147,10 @@ def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...
 
 def cells(row: RecoveryRow) -> list[Any]:
     """Return a row of the printed table."""
-    first, over = row.measured[0], row.accuracy
+    first, over = row.measured[0], row.mean
     measured = format_measured(first, first.samples)
     if over.seeds > 1:
-        measured = f"{percent(over.mean)} ({over.low * 100:.1f} to {over.high * 100:.1f}), {over.seeds} seeds"
+        measured = f"{spread_words(over, first.unit)}, {over.seeds} seeds"
     loss = sum(one.loss or 0.0 for one in row.measured) / len(row.measured)
     rate = "" if row.learning_rate is None else f"{row.learning_rate:g}"
     return [

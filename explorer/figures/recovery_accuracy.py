@@ -1,9 +1,10 @@
-"""Recovery -> accuracy on the tuning split after each epoch, with the dense model and the drop at the cut."""
+"""Recovery -> quality on the tuning split after each epoch, with the dense model and the drop at the cut."""
 
 import plotly.graph_objects as go
 
+from ..measuring.metric_words import hover_form, metric_axis, metric_heading
 from ..recovery.values import EpochPoint, Recovery
-from ..words import LABELS
+from ..values.metric import ACCURACY, Scale
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, text
 
 COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")
@@ -13,46 +14,46 @@ def recovery_accuracy(recovery: Recovery | None) -> go.Figure:
     """Draw a line for each seed, with a 95 % interval at each point; open points are of the model before it
     is cut.
     """
-    drawn = figure("Accuracy during training", "Epochs trained", f"{LABELS['accuracy']} (%)", height=380)
+    scale = recovery.scale if recovery else ACCURACY
+    title = f"{metric_heading(scale.metric)} during training"
+    drawn = figure(title, "Epochs trained", metric_axis(scale), height=380)
     drawn.update_xaxes(rangemode="tozero")
     if recovery is None or not recovery.epochs:
         return nothing(drawn)
     _dense(drawn, recovery)
     for number, seed in enumerate(dict.fromkeys(point.seed for point in recovery.epochs)):
         points = [
-            point
-            for point in recovery.epochs
-            if point.seed == seed and point.measurement.accuracy is not None
+            point for point in recovery.epochs if point.seed == seed and point.measurement.value is not None
         ]
-        drawn.add_trace(_line(points, f"seed {seed}", COLOURS[number % len(COLOURS)]))
+        drawn.add_trace(_line(points, f"seed {seed}", COLOURS[number % len(COLOURS)], scale))
     return drawn
 
 
 def _dense(drawn: go.Figure, recovery: Recovery) -> None:
     """Draw the dense model as a line and its interval as a band."""
-    base = recovery.baseline
-    if base.accuracy is None or base.accuracy_low is None or base.accuracy_high is None:
+    base, factor = recovery.baseline, recovery.scale.factor
+    if base.value is None or base.low is None or base.high is None:
         return
-    drawn.add_hrect(
-        100 * base.accuracy_low, 100 * base.accuracy_high, fillcolor=DENSE, opacity=0.15, line_width=0
-    )
+    form, unit = hover_form(recovery.scale)
+    drawn.add_hrect(factor * base.low, factor * base.high, fillcolor=DENSE, opacity=0.15, line_width=0)
     ends = [0, max(1, recovery.plan.trained_epochs)]
     drawn.add_trace(
         go.Scatter(
             x=ends,
-            y=[100 * base.accuracy] * 2,
+            y=[factor * base.value] * 2,
             mode="lines",
             name="dense model",
             line={"color": DENSE, "dash": "dash"},
-            hovertemplate="dense: %{y:.1f} %<extra></extra>",
+            hovertemplate=f"dense: %{{y:{form}}}{unit}<extra></extra>",
         )
     )
 
 
-def _line(points: list[EpochPoint], name: str, colour: str) -> go.Scatter:
+def _line(points: list[EpochPoint], name: str, colour: str, scale: Scale) -> go.Scatter:
+    form, unit = hover_form(scale)
     measured = [point.measurement for point in points]
-    values = [100 * (m.accuracy or 0.0) for m in measured]
-    reach = [(100 * (m.accuracy_low or 0.0), 100 * (m.accuracy_high or 0.0)) for m in measured]
+    values = [scale.factor * (m.value or 0.0) for m in measured]
+    reach = [(scale.factor * (m.low or 0.0), scale.factor * (m.high or 0.0)) for m in measured]
     return go.Scatter(
         x=[point.epoch for point in points],
         y=values,
@@ -67,8 +68,8 @@ def _line(points: list[EpochPoint], name: str, colour: str) -> go.Scatter:
             [text(p.phase), *r, m.samples, 100 * p.kept]
             for p, r, m in zip(points, reach, measured, strict=True)
         ],
-        hovertemplate="epoch %{x}, %{customdata[0]}<br>%{y:.1f} % (%{customdata[1]:.1f} to "
-        "%{customdata[2]:.1f}), "
+        hovertemplate="epoch %{x}, %{customdata[0]}<br>"
+        f"%{{y:{form}}}{unit} (%{{customdata[1]:{form}}} to %{{customdata[2]:{form}}}), "
         "%{customdata[3]:,} samples<br>%{customdata[4]:.1f} % of the parameters left<extra></extra>",
         marker={
             "color": colour,

@@ -1,4 +1,4 @@
-"""Recovery -> dense, one-shot, recalibrated and recovered models on one accuracy axis, each with its
+"""Recovery -> dense, one-shot, recalibrated and recovered models on one axis of the metric, each with its
 interval.
 """
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from ..measuring.metric_words import hover_form, metric_axis
 from ..recovery.values import Recovery
+from ..values.metric import ACCURACY, Scale
 from ..values.report import Measurement
-from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
 
 CONTROL = "#8a6d00"
@@ -21,18 +22,17 @@ def recovery_arms(recovery: Recovery | None, fair: Sequence[tuple[str, Measureme
         fair: controls that were trained as long, by name, at the bottom.
     """
     rows = [*_rows(recovery), *((name, measured, CONTROL) for name, measured in fair)] if recovery else []
-    drawn = figure(
-        "What is won back", f"{LABELS['accuracy']} (%)", "", height=tall(len(rows)), showlegend=False
-    )
-    drawn.update_layout(margin_t=60).update_xaxes(range=[0, 101]).update_yaxes(
-        autorange="reversed", type="category"
-    )
+    scale = recovery.scale if recovery else ACCURACY
+    drawn = figure("What is won back", metric_axis(scale), "", height=tall(len(rows)), showlegend=False)
+    drawn.update_layout(margin_t=60).update_yaxes(autorange="reversed", type="category")
+    if scale.unit == "%":
+        drawn.update_xaxes(range=[0, 101])
     if recovery is None or not rows:
         return nothing(drawn)
-    low, high = recovery.baseline.accuracy_low, recovery.baseline.accuracy_high
+    low, high = recovery.baseline.low, recovery.baseline.high
     if low is not None and high is not None:
-        drawn.add_vrect(100 * low, 100 * high, fillcolor=DENSE, opacity=0.15, line_width=0)
-    return drawn.add_trace(_dots(rows))
+        drawn.add_vrect(scale.factor * low, scale.factor * high, fillcolor=DENSE, opacity=0.15, line_width=0)
+    return drawn.add_trace(_dots(rows, scale))
 
 
 def _rows(recovery: Recovery) -> list[tuple[str, Measurement, str]]:
@@ -44,18 +44,19 @@ def _rows(recovery: Recovery) -> list[tuple[str, Measurement, str]]:
         ("dense", recovery.baseline, DENSE),
         *((arm.name, arm.measurement, colours.get(arm.name, AFTER)) for arm in recovery.arms),
     ]
-    return [row for row in rows if row[1].accuracy is not None]
+    return [row for row in rows if row[1].value is not None]
 
 
-def _dots(rows: list[tuple[str, Measurement, str]]) -> go.Scatter:
-    values = [100 * (m.accuracy or 0.0) for _, m, _ in rows]
-    reach = [(100 * (m.accuracy_low or 0.0), 100 * (m.accuracy_high or 0.0)) for _, m, _ in rows]
+def _dots(rows: list[tuple[str, Measurement, str]], scale: Scale) -> go.Scatter:
+    form, unit = hover_form(scale)
+    values = [scale.factor * (m.value or 0.0) for _, m, _ in rows]
+    reach = [(scale.factor * (m.low or 0.0), scale.factor * (m.high or 0.0)) for _, m, _ in rows]
     return go.Scatter(
         x=values,
         y=[text(name) for name, _, _ in rows],
         mode="markers+text",
         cliponaxis=False,
-        text=[f"{value:.1f}" for value in values],
+        text=[f"{value:{form}}" for value in values],
         textposition="top center",
         error_x={
             "array": [high - x for (_, high), x in zip(reach, values, strict=True)],
@@ -65,7 +66,8 @@ def _dots(rows: list[tuple[str, Measurement, str]]) -> go.Scatter:
         },
         marker={"color": [colour for _, _, colour in rows], "size": 12},
         customdata=[[*r, m.samples, m.loss] for r, (_, m, _) in zip(reach, rows, strict=True)],
-        hovertemplate="%{y}: %{x:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} "
-        "samples<br>"
+        hovertemplate=f"%{{y}}: %{{x:{form}}}{unit} "
+        f"(%{{customdata[0]:{form}}} to %{{customdata[1]:{form}}}), "
+        "%{customdata[2]:,} samples<br>"
         "loss %{customdata[3]:.3f}<extra></extra>",
     )

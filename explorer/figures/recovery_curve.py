@@ -2,8 +2,9 @@
 
 import plotly.graph_objects as go
 
+from ..measuring.metric_words import metric_axis
 from ..recovery.recovery_curve import RecoveryCurve
-from ..words import LABELS
+from ..values.metric import ACCURACY
 from .accuracy_curve import AXES, Axis, point, trace
 from .style import AFTER, DENSE, KEPT, REMOVED, Mark, figure, nothing
 
@@ -16,14 +17,14 @@ LINES = {
 
 
 def recovery_curve(curve: RecoveryCurve | None, axis: Axis = "nonzero_params") -> go.Figure:
-    """Draw accuracy against what is left, a line for each kind of model, with 95 % intervals; the dense model
-    is the diamond.
+    """Draw the metric against what is left, a line for each kind of model, with 95 % intervals; the dense
+    model is the diamond.
     """
     what, unit, _ = AXES[axis]
     drawn = figure(
         f"What recovery gives, against {what} left",
         f"{what[0].upper()}{what[1:]} left (% of the dense model)",
-        f"{LABELS['accuracy']} (%)",
+        metric_axis(curve.points[0].recovery.scale if curve and curve.points else ACCURACY),
         height=420,
     )
     drawn.update_xaxes(ticksuffix=" %", rangemode="tozero").update_yaxes(rangemode="tozero")

@@ -27,11 +27,15 @@ def _training(recovery: Recovery) -> go.Scatter:
         mode="lines",
         name=name,
         line={"color": DENSE, "width": 1.5},
-        customdata=[[100 * p.accuracy, p.learning_rate] for p in recovery.losses],
-        hovertemplate="epoch %{x:.2f}: %{y:.3f}<br>%{customdata[0]:.1f} % right on augmented training "
-        "samples<br>"
+        customdata=[[_right(p.accuracy), p.learning_rate] for p in recovery.losses],
+        hovertemplate="epoch %{x:.2f}: %{y:.3f}<br>%{customdata[0]}"
         "learning rate %{customdata[1]:.2g}<extra></extra>",
     )
+
+
+def _right(share: float | None) -> str:
+    """Return the share of right answers as a line; nothing if answers are no classes."""
+    return "" if share is None else f"{100 * share:.1f} % right on augmented training samples<br>"
 
 
 def _tuning(found: Recovery) -> go.Scatter:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
+from ..measuring.statistics import format_value
 from ..values.choice import Choice
 from ..values.recipe import Recipe
+from ..values.report import Measurement
 from .training_plan import RecoveryPlan
 
 # the 97.5 % quantile of Student's t with 1, 2, ... degrees of freedom, one less than the number of seeds
@@ -66,8 +68,8 @@ def controls(recipe: Recipe, plan: RecoveryPlan) -> tuple[Control, ...]:
 
 @dataclass(frozen=True)
 class Spread:
-    """A mean accuracy over seeds with its 95 % t-interval within [0, 1]; a single seed shows no spread, so
-    its interval has no width.
+    """The mean of a metric over seeds with its 95 % t-interval, of fractions within [0, 1]; a single seed
+    shows no spread, so its interval has no width.
     """
 
     mean: float
@@ -76,8 +78,25 @@ class Spread:
     seeds: int
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Return the spread of values.
+def spread_of(measured: Sequence[Measurement]) -> Spread:
+    """Return the spread of the metric that decides."""
+    is_fraction = all(one.unit in ("%", None) for one in measured)
+    return spread([one.value or 0.0 for one in measured], is_fraction=is_fraction)
+
+
+def spread_words(over: Spread, unit: str | None) -> str:
+    """Return a spread in words.
+
+    >>> spread_words(Spread(0.92, 0.87, 0.97, 3), "%"), spread_words(Spread(1.5, 1.25, 1.75, 3), "m")
+    ('92.0 % (87.0 to 97.0)', '1.5 m (1.25 to 1.75)')
+    """
+    scale, form = (100, ".1f") if unit == "%" else (1, ".4g")
+    ends = f"{over.low * scale:{form}} to {over.high * scale:{form}}"
+    return f"{format_value(over.mean, unit)} ({ends})"
+
+
+def spread(values: Sequence[float], *, is_fraction: bool = True) -> Spread:
+    """Return the spread of values, of fractions within [0, 1].
 
     >>> found = spread([0.90, 0.92, 0.94])
     >>> round(found.mean, 3), round(found.low, 3), round(found.high, 3)
@@ -90,4 +109,5 @@ def spread(values: Sequence[float]) -> Spread:
         raise ValueError(f"A spread needs 1 to {len(QUANTILES) + 1} values, got {len(values)}.")
     centre = mean(values)
     half = QUANTILES[len(values) - 2] * stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return Spread(centre, max(0.0, centre - half), min(1.0, centre + half), len(values))
+    low, high = centre - half, centre + half
+    return Spread(centre, *((max(0.0, low), min(1.0, high)) if is_fraction else (low, high)), len(values))

@@ -10,24 +10,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
+from ..errors import ExplorerError
+
 Teacher = Callable[[Tensor], Tensor]  # (n, *shape) inputs -> (n, classes) logits, without gradient
 
 
-def distillation_loss(
-    logits: Tensor, taught: Tensor, targets: Tensor, weight: float, temperature: float
-) -> Tensor:
-    """Return (1 - weight) x cross-entropy + weight x T² x KL(teacher || student) at temperature T; a mean
-    over samples.
+def distillation_loss(logits: Any, taught: Tensor, own: Tensor, weight: float, temperature: float) -> Tensor:
+    """Return (1 - weight) x the task's loss + weight x T² x KL(teacher || student) at temperature T; a mean
+    over samples, of masks over pixels.
 
     T² keeps the size of the gradient as T grows (Hinton et al. 2015, arXiv:1503.02531, section 2).
 
     Args:
-        logits, taught: (n, classes) of student and teacher.
+        logits, taught: (n, classes, ...) of student and teacher.
+        own: the loss against the true targets.
+    Raises:
+        ExplorerError: outputs are not one tensor of class scores.
     """
+    if not isinstance(logits, Tensor) or logits.dim() < 2 or logits.shape[1] < 2:
+        raise ExplorerError(
+            "Distillation teaches the probabilities of classes, and this model's outputs are something else; "
+            "choose method 'finetune' or another one without a teacher."
+        )
     softened = kl_div(
         log_softmax(logits / temperature, 1), softmax(taught / temperature, 1), reduction="batchmean"
     )
-    return (1 - weight) * cross_entropy(logits, targets) + weight * temperature**2 * softened
+    places = logits[0, 0].numel()
+    return (1 - weight) * own + weight * temperature**2 * softened / places
 
 
 def teacher_of(model: nn.Module) -> Teacher:
@@ -45,7 +54,8 @@ class Objective:
     """The loss of a step.
 
     Args:
-        teacher: None = the true targets alone. It teaches probabilities, so it is for tasks of classes.
+        teacher: None = the true targets alone. It teaches probabilities, so outputs must be scores of
+            classes: of samples, or of pixels.
         weight: of the teacher, in [0, 1].
         loss: against the true targets.
     """
@@ -58,4 +68,5 @@ class Objective:
     def __call__(self, logits: Any, inputs: Tensor, targets: Any) -> Tensor:
         if self.teacher is None or not self.weight:
             return self.loss(logits, targets)
-        return distillation_loss(logits, self.teacher(inputs), targets, self.weight, self.temperature)
+        own = self.loss(logits, targets)
+        return distillation_loss(logits, self.teacher(inputs), own, self.weight, self.temperature)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..metrics.losses import loss_of, right_share
-from ..training.augmentation import AUGMENTATIONS
+from ..training.augmentation import augmented
 from ..training.steps import TrainingSettings, make_optimiser, training_split
 from ..values.profile import Layer
 from ..values.samples import Split, moved
@@ -64,10 +64,12 @@ USUAL = Means()
 
 @dataclass(frozen=True)
 class BatchResult:
-    """The result of one batch, before the step that it causes."""
+    """The result of one batch, before the step that it causes; `correct` is None if answers are no
+    classes.
+    """
 
     loss: float
-    correct: int
+    correct: int | None
     samples: int
     learning_rate: float
 
@@ -140,17 +142,21 @@ class Training:
         )
 
     def _batch(self, epoch: int, index: int) -> tuple[Tensor, Any]:
-        """Return (n, *shape) inputs as the model reads them, augmented, and (n,) targets, on the device."""
+        """Return (n, *shape) inputs as the model reads them, augmented, and targets, on the
+        device.
+        """
         start = index * self._plan.batch_size
         chosen = self._order(epoch)[start : start + self._plan.batch_size]
         generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
         raw, targets = self._split.chosen(chosen)
-        inputs = AUGMENTATIONS[self._plan.augmentation](self._task.normalisation(raw), generator)
+        inputs = self._task.normalisation(raw)
+        inputs, targets = augmented(self._plan.augmentation, inputs, targets, generator)
         inputs = inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
         return inputs.to(self._device), moved(targets, self._device)
 
-    def _gradients(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
-        """Return mean loss and right answers, with the gradient in the parameters. If device memory runs out,
+    def _gradients(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int | None]:
+        """Return mean loss and right answers (None if they are no classes), with the gradient in the
+        parameters. If device memory runs out,
         the batch is cut in two.
         """
         while True:
@@ -162,22 +168,21 @@ class Training:
                     raise
                 torch.cuda.empty_cache()
 
-    def _accumulated(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int]:
+    def _accumulated(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int | None]:
         model = self.student.model.train()
         self.optimiser.zero_grad()
-        total, correct = 0.0, 0
+        total, correct, shares = 0.0, 0, False
         with torch.random.fork_rng(devices=[torch.cuda.current_device()] if self._device == "cuda" else []):
             sown(seed, self._device)
             for part, aims in _chunks(inputs, targets, self.parts):
                 logits = model(part)
                 loss = self._objective(logits, part, aims) * (len(part) / len(inputs))
                 loss.backward()
-                total, correct = (
-                    total + loss.item(),
-                    correct + round((right_share(logits, aims) or 0) * len(part)),
-                )
+                share = right_share(logits, aims)
+                total, shares = total + loss.item(), share is not None
+                correct += round((share or 0.0) * len(part))
         model.eval()
-        return total, correct
+        return total, correct if shares else None
 
     # ------------------------------------------------------------------ to go on later
 

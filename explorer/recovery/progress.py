@@ -43,11 +43,12 @@ class TrainingPlace:
 
     def counted(self, step: BatchResult, epoch: float, width: int) -> LossPoint | None:
         """Add a batch; return a point after every `width` batches."""
-        self.loss, self.correct = self.loss + step.loss * step.samples, self.correct + step.correct
+        self.loss, self.correct = self.loss + step.loss * step.samples, self.correct + (step.correct or 0)
         self.samples, self.batches = self.samples + step.samples, self.batches + 1
         if self.batches < width:
             return None
-        point = LossPoint(epoch, self.loss / self.samples, self.correct / self.samples, step.learning_rate)
+        right = None if step.correct is None else self.correct / self.samples
+        point = LossPoint(epoch, self.loss / self.samples, right, step.learning_rate)
         self.loss, self.correct, self.samples, self.batches = 0.0, 0, 0, 0
         return point
 

@@ -19,7 +19,7 @@ from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
-from .controls import spread
+from .controls import spread_of
 from .cost import Cost, counted
 from .recover import recover
 from .recovery_run import TRAINING
@@ -45,7 +45,7 @@ class CurvePoint:
     recovery: Recovery
 
     def lines(self) -> dict[str, Measurement]:
-        """Return what was measured for each line by name; several seeds have their mean accuracy, with its
+        """Return what was measured for each line by name; several seeds have their mean, with its
         spread.
         """
         found = self.recovery
@@ -62,10 +62,13 @@ def _together(arms: Sequence[MeasuredArm]) -> Measurement:
     first = arms[0].measurement
     if len(arms) == 1:
         return first
-    over = spread([arm.measurement.accuracy or 0.0 for arm in arms])
+    over = spread_of([arm.measurement for arm in arms])
     losses = [arm.measurement.loss for arm in arms if arm.measurement.loss is not None]
     loss = mean(losses) if losses else None
-    return replace(first, accuracy=over.mean, accuracy_low=over.low, accuracy_high=over.high, loss=loss)
+    whole = replace(first, value=over.mean, low=over.low, high=over.high, loss=loss)
+    if first.accuracy is None:
+        return whole
+    return replace(whole, accuracy=over.mean, accuracy_low=over.low, accuracy_high=over.high)
 
 
 @dataclass(frozen=True)

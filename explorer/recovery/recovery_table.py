@@ -26,7 +26,7 @@ from ..values.progress import Returning, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
-from .controls import Spread, controls, spread
+from .controls import Spread, controls, spread_of
 from .recover import recover
 from .training_plan import RecoveryPlan, suggested
 from .values import Recovery
@@ -78,13 +78,14 @@ class RecoveryRow:
     macs: int | None = None
 
     @property
-    def accuracy(self) -> Spread:
-        return spread([one.accuracy or 0.0 for one in self.measured])
+    def mean(self) -> Spread:
+        """Return the mean over seeds of the metric that decides."""
+        return spread_of(self.measured)
 
     def to_json(self) -> dict[str, Any]:
         return vars(self) | {
             "measured": [one.to_json() for one in self.measured],
-            "mean": vars(self.accuracy),
+            "mean": vars(self.mean),
         }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from ..values.metric import Scale
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
 from .training_plan import RecoveryPlan
@@ -16,13 +17,13 @@ class LossPoint:
     Args:
         epoch: trained so far, of this seed, including the part of the current one.
         loss, accuracy: means over the samples of these batches, before each step; the accuracy on augmented
-            training samples.
+            training samples, of masks that of pixels; None if answers are no classes.
         learning_rate: of the last step.
     """
 
     epoch: float
     loss: float
-    accuracy: float
+    accuracy: float | None
     learning_rate: float
 
 
@@ -105,6 +106,13 @@ class Recovery:
     losses: tuple[LossPoint, ...] = ()
     epochs: tuple[EpochPoint, ...] = ()
     environment: Mapping[str, Any] | None = None
+
+    @property
+    def scale(self) -> Scale:
+        """Return how the values of the metric that decides are read."""
+        drop = self.one_shot.drop
+        return Scale(drop.metric, drop.unit, drop.better)
+
     notes: tuple[str, ...] = ()
     finished: bool = False
 

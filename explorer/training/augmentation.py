@@ -1,6 +1,9 @@
-"""Light changes to training samples that don't change the class, drawn separately for each sample."""
+"""Light changes to training samples that don't change the class, drawn separately for each sample; masks move
+with their pictures.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -40,3 +43,27 @@ AUGMENTATIONS: dict[str, Callable[[Tensor, Generator], Tensor]] = {
     "shift": shift,
     "turn_shift": lambda inputs, generator: shift(turn(inputs, generator), generator),
 }
+
+
+def augmented(name: str, inputs: Tensor, targets: Any, generator: Generator) -> tuple[Tensor, Any]:
+    """Change a batch by an augmentation, and its targets along with the pictures.
+
+    A class of a picture stays as it is, and a mask moves with its picture. All other targets, such as boxes
+    or numbers, may depend on where things are, so these batches are not changed.
+
+    Args:
+        name: of AUGMENTATIONS.
+        inputs: (n, channels, height, width) pictures, or anything else with "none".
+        targets: (n,) classes, (n, height, width) masks, or others.
+    """
+    change = AUGMENTATIONS[name]
+    if name == "none" or not isinstance(targets, Tensor):
+        return inputs, targets
+    if targets.dim() == 1 and not targets.is_floating_point():
+        return change(inputs, generator), targets
+    masks = targets[:, None] if targets.dim() == 3 else targets
+    if masks.dim() != 4 or inputs.dim() != 4 or masks.shape[2:] != inputs.shape[2:]:
+        return inputs, targets
+    together = change(torch.cat([inputs, masks.to(inputs.dtype)], 1), generator)
+    pictures, moved = together.split([inputs.shape[1], masks.shape[1]], 1)
+    return pictures, moved.to(targets.dtype).reshape(targets.shape)

@@ -17,7 +17,7 @@ from ..metrics.losses import Loss, loss_of, right_share
 from ..registry import Plugin
 from ..values.samples import Split
 from ..values.subject import Task
-from .augmentation import AUGMENTATIONS
+from .augmentation import augmented
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,14 @@ def _update(
     return loss.item(), right_share(outputs, targets)
 
 
-def _prepared(raw: Tensor, task: Task, settings: TrainingSettings, generator: torch.Generator) -> Tensor:
-    inputs = AUGMENTATIONS[settings.augmentation](task.normalisation(raw), generator)
-    return inputs.contiguous(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
+def _prepared(
+    batch: tuple[Tensor, Any], task: Task, settings: TrainingSettings, generator: torch.Generator
+) -> tuple[Tensor, Any]:
+    raw, targets = batch
+    inputs, targets = augmented(settings.augmentation, task.normalisation(raw), targets, generator)
+    if inputs.dim() == 4:
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+    return inputs, targets
 
 
 def training_split(task: Task, batch_size: int) -> Split:
@@ -144,7 +149,7 @@ def train(model: nn.Module, task: Task, settings: TrainingSettings) -> Iterator[
         loss_sum, correct, seen = 0.0, 0.0, 0
         accuracy: float | None = None
         for raw, targets in _batches(split, settings.batch_size, generator):
-            batch = _prepared(raw, task, settings, generator), targets
+            batch = _prepared((raw, targets), task, settings, generator)
             loss, right = _update(model, optimiser, batch, lower)
             schedule.step()
             step, seen = step + 1, seen + len(raw)

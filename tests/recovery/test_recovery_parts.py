@@ -10,13 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load as read_tensors
 from torch import nn
+from torch.nn.functional import cross_entropy
 from torch.optim import SGD
 from torch.optim.lr_scheduler import OneCycleLR
 
 from explorer.commands.main import main
 from explorer.engine.candidate import build, prepare
 from explorer.engine.conditions import Conditions
-from explorer.errors import RecipeError
+from explorer.errors import ExplorerError, RecipeError
 from explorer.figures.recovery_accuracy import recovery_accuracy
 from explorer.figures.recovery_arms import recovery_arms
 from explorer.figures.recovery_loss import recovery_loss
@@ -156,12 +157,15 @@ def test_the_distillation_loss_by_hand():
     half = torch.log(torch.tensor(2.0))  # cross-entropy of an even guess
     teacher = torch.tensor([0.25, 0.75])  # at temperature 2
     divergence = float((teacher * (teacher / 0.5).log()).sum())
-    assert float(distillation_loss(logits, taught, targets, 0.0, 2.0)) == pytest.approx(float(half))
-    assert float(distillation_loss(logits, taught, targets, 1.0, 2.0)) == pytest.approx(
-        4 * divergence, rel=1e-5
-    )
+    own = cross_entropy(logits, targets)
+    assert float(distillation_loss(logits, taught, own, 0.0, 2.0)) == pytest.approx(float(half))
+    assert float(distillation_loss(logits, taught, own, 1.0, 2.0)) == pytest.approx(4 * divergence, rel=1e-5)
     mixed = 0.7 * float(half) + 0.3 * 4 * divergence
-    assert float(distillation_loss(logits, taught, targets, 0.3, 2.0)) == pytest.approx(mixed, rel=1e-5)
+    assert float(distillation_loss(logits, taught, own, 0.3, 2.0)) == pytest.approx(mixed, rel=1e-5)
+    pixels = (part[:, :, None, None].expand(1, 2, 3, 5) for part in (logits, taught))  # of a mask, all alike
+    assert float(distillation_loss(*pixels, own, 0.3, 2.0)) == pytest.approx(mixed, rel=1e-5)
+    with pytest.raises(ExplorerError, match="teaches the probabilities of classes"):
+        distillation_loss((logits, taught), taught, own, 0.3, 2.0)
 
 
 def test_a_student_that_answers_as_its_teacher_has_nothing_to_learn_from_it():

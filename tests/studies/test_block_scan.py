@@ -1,12 +1,14 @@
 """Blocks measured alone, rated by a criterion, and planned together with channels and weights."""
 
 import itertools
+import json
 
 import pytest
 import torch
 from residual_digits import BLOCKS, residual_digits
 
 from explorer.allocators.context import TargetError
+from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError
@@ -116,3 +118,21 @@ def test_what_is_locked_stays_and_what_cannot_be_reached_is_refused(model, block
         joint_plan(model, Recipe(), JointWish(losses, 0.99))
     with pytest.raises(RecipeError, match="block, channel, weight"):
         JointWish({"layer": {}}, 0.5)
+
+
+def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch, capsys):
+    monkeypatch.setattr("explorer.commands.plan.opened", lambda _: model)
+    words = "plan residual --target 0.4 --cost macs --over block,channel,weight --samples 100"
+    assert main([*words.split(), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    recipe, report = Recipe.from_json(plan["recipe"]), plan["report"]
+    costs = CostModel.of(model.subject, model.profile)
+    assert costs.cost(recipe, "macs") <= 0.6 * costs.cost(Recipe(), "macs")
+    assert ("zero weights as saved" in plan["note"]) == bool(recipe.weights)
+    assert report["pruned"]["correct"] == prune(model, recipe, Conditions(100, latency=False)).pruned.correct
+    assert plan["over"] == ["block", "channel", "weight"]
+    assert main(words.split()) == 0, "the scans are on disk now"
+    text = capsys.readouterr().out
+    assert f"add up to {plan['predicted_loss_growth']:+.3f} nats" in text
+    assert main(words.replace("weight", "layer").split()) == 2
+    assert "--over names some of block, channel, weight" in capsys.readouterr().err

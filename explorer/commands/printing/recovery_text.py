@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_drop, format_measured
-from ...recovery.controls import spread
+from ...recovery.controls import spread_of, spread_words
 from ...recovery.recovery_curve import RecoveryCurve
 from ...recovery.values import MeasuredArm, Recovery
 from ...values.report import Measurement
@@ -67,12 +67,9 @@ def _loss(measured: Measurement) -> str:
 
 def _notes(recovery: Recovery) -> Iterator[str]:
     if len(recovery.recovered) > 1:
-        over = spread([arm.measurement.accuracy or 0.0 for arm in recovery.recovered])
+        over = spread_of([arm.measurement for arm in recovery.recovered])
         yield ""
-        yield (
-            f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
-            f"{over.high * 100:.1f})."
-        )
+        yield (f"Mean over {over.seeds} seeds: {spread_words(over, recovery.baseline.unit)}.")
     if recovery.plan.patience:
         yield (
             "The best epoch was chosen on these same samples; held-out data would show how much of that is "

@@ -15,7 +15,7 @@ from ...figures.recovery_accuracy import recovery_accuracy
 from ...figures.recovery_arms import recovery_arms
 from ...figures.recovery_loss import recovery_loss
 from ...figures.recovery_norms import recovery_norms
-from ...recovery.controls import spread
+from ...recovery.controls import spread_of, spread_words
 from ...recovery.cost import Cost, counted, estimate
 from ...recovery.recover import recover
 from ...recovery.recovery_run import TRAINING
@@ -260,11 +260,8 @@ def _sentences(recovery: Recovery) -> Iterator[str]:
     for arm in recovery.arms:
         yield recovered_runs.sentence(arm.name, arm, recovery)
     if len(recovery.recovered) > 1:
-        over = spread([arm.measurement.accuracy or 0.0 for arm in recovery.recovered])
-        yield (
-            f"Mean over {over.seeds} seeds: {over.mean * 100:.1f} % ({over.low * 100:.1f} to "
-            f"{over.high * 100:.1f})."
-        )
+        over = spread_of([arm.measurement for arm in recovery.recovered])
+        yield (f"Mean over {over.seeds} seeds: {spread_words(over, recovery.baseline.unit)}.")
     if recovery.plan.patience and recovery.recovered:
         yield BEST_EPOCH
     yield from recovery.notes

@@ -41,7 +41,7 @@ FIELDS: dict[str, tuple[str, str | None]] = {
     "rewind_epoch": ("Rewind to epoch", "Of a training that is this many epochs longer than the retraining."),
     "distillation_weight": (
         "Share of the teacher",
-        "0 learns from the true classes alone, 1 from the dense model alone.",
+        "0 learns from the true targets alone, 1 from the dense model alone. For outputs that are classes.",
     ),
     "temperature": (
         "Temperature",
@@ -59,7 +59,8 @@ FIELDS: dict[str, tuple[str, str | None]] = {
     "weight_decay": ("Weight decay", None),
     "augmentation": (
         "Augmentation",
-        "Changes that leave the class as it is; the one that the model was trained with, if known.",
+        "Changes that leave the class as it is; the one that the model was trained with, if known. Masks "
+        "move with their pictures; boxes and numbers can't, so such batches stay as they are.",
     ),
     "patience": (
         "Stop early after",

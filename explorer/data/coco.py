@@ -1,0 +1,262 @@
+"""Pictures with boxes, described by one JSON file in the form of COCO (Lin et al. 2014, arXiv:1405.0312)."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import LoadError
+from ..machine.bounded_file import read_bounded
+from ..registry import DATA
+from ..values.samples import Split
+from ..values.subject import Task
+from .grid_boxes import boxes_of
+from .pictures import check_pictures, open_picture, stacked
+from .pool import HALVES, file_facts, fingerprint
+from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_BYTES = 1024**3
+PICTURES, LABELS = ("images", "pictures"), ("position", "id")
+SLACK = 1.0  # pixels that a box may reach outside its picture, by rounding
+
+
+@dataclass(frozen=True)
+class BoxedPicture:
+    """A picture with its boxes.
+
+    Args:
+        size: width and height in pixels.
+        boxes: x1, y1, x2, y2 in pixels, and label, of each.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    boxes: tuple[tuple[float, ...], ...]
+
+
+@DATA.register("coco", rank=14, place="PATH", local_only=True)
+def coco(
+    path: str = "", reader: Reader = ANY, *, file: str = "", labels: str = "position", samples: int = 2000
+) -> Task:
+    """A folder with images/ and one JSON file of boxes in the form of COCO (also in annotations/), for models
+    that find boxes.
+
+    Args:
+        path: of the folder.
+        reader: the model that the pictures are for; they are stretched to its size, and boxes with them.
+        file: name of the JSON file, where there are several.
+        labels: "position" numbers the categories from 0 in the order of their ids, "id" keeps the ids.
+        samples: maximum number per split.
+    Raises:
+        LoadError: the file or a picture is missing or is not of that form, or a box is outside its picture.
+    """
+    check_request("coco:PATH", path, samples)
+    check_pictures(reader)
+    if labels not in LABELS:
+        raise LoadError(f"Option 'labels' must be position or id, got {labels[:40]!r}.")
+    folder = Path(path).expanduser()
+    source = _source(folder, file)
+    described = _described(source)
+    names = _categories(described, source)
+    numbers = {key: key if labels == "id" else place for place, key in enumerate(names)}
+    listed, left_out = _listed(described, numbers, source, _pictures(folder))
+    order = torch.randperm(len(listed), generator=torch.Generator().manual_seed(0)).tolist()
+    middle = (len(order) + 1) // 2
+    halves = {"tuning": order[:middle][:samples], "held_out": order[middle:][:samples]}
+    rule = normalisation(reader, "", "")
+
+    def load_split(name: str) -> Split | None:
+        chosen = [listed[number] for number in halves.get(name, ())]
+        return _read(chosen, reader) if chosen else None
+
+    facts = [
+        *file_facts([source, *(one.path for one in listed)], folder),
+        reader.shape,
+        rule,
+        labels,
+        samples,
+    ]
+    counted = f"{sum(len(one.boxes) for one in listed):,} boxes of {len(names)} categories"
+    gone = f"; {left_out:,} of crowds or without an area were left out" if left_out else ""
+    return Task(
+        f"coco:{folder.resolve().name}",
+        reader.shape,
+        tuple(names.values()),
+        load_split,
+        rule,
+        note=HALVES,
+        source=str(folder),
+        fingerprint=fingerprint(facts),
+        how=(
+            f"{len(listed):,} pictures have {counted}{gone}.",
+            rule_told(rule, is_bytes=True, is_given=False),
+        ),
+        metric=("detection_f1", "mean_average_precision"),
+        answer=shown_boxes,
+    )
+
+
+def shown_boxes(outputs: Any) -> Any:
+    """Return the boxes that a model shows: of scores and boxes at places those of `boxes_of`, others as they
+    are.
+    """
+    pair = isinstance(outputs, tuple) and len(outputs) == 2 and all(isinstance(o, Tensor) for o in outputs)
+    if pair and [o.dim() for o in outputs] == [3, 3] and outputs[1].shape[2] == 4:
+        return boxes_of(outputs)
+    return outputs
+
+
+# --------------------------------------------------------------------------- the JSON file
+
+
+def _source(folder: Path, file: str) -> Path:
+    places = [folder, folder / "annotations"]
+    if file:
+        files = [place / file for place in places if (place / file).is_file()]
+    else:
+        files = [path for place in places if place.is_dir() for path in sorted(place.glob("*.json"))]
+    if len(files) != 1:
+        many = f"has {len(files)} JSON files" if files else f"has no {file or 'JSON file'}"
+        raise LoadError(
+            f"{str(folder)!r} {many} in it or in annotations/; name one that is there with ?file=NAME.json."
+        )
+    return files[0]
+
+
+def _pictures(folder: Path) -> Path:
+    return next((folder / name for name in PICTURES if (folder / name).is_dir()), folder)
+
+
+def _described(source: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(read_bounded(source, MAX_BYTES))
+    except OSError as error:
+        raise LoadError(f"{source.name!r} cannot be read ({error.strerror}); check the path.") from error
+    except (ValueError, RecursionError) as error:
+        raise LoadError(f"{source.name!r} is not JSON; export the annotations again.") from error
+    parts = ("images", "annotations", "categories")
+    if not isinstance(data, dict) or not all(_is_table(data.get(part)) for part in parts):
+        raise LoadError(
+            f"{source.name!r} must hold lists of objects called images, annotations and categories, as "
+            "COCO's instances files do."
+        )
+    return data
+
+
+def _is_table(part: object) -> bool:
+    return isinstance(part, list) and all(isinstance(row, dict) for row in part)
+
+
+def _categories(described: Mapping[str, Any], source: Path) -> dict[int, str]:
+    """Return id -> name, in the order of the ids."""
+    names = {row.get("id"): row.get("name") for row in described["categories"]}
+    if not names or not all(isinstance(key, int) and key >= 0 for key in names):
+        raise LoadError(
+            f"Each category of {source.name!r} needs an 'id', a whole number from 0, and a 'name'."
+        )
+    return {key: class_name(names[key]) for key in sorted(names)}
+
+
+def _listed(
+    described: Mapping[str, Any], numbers: Mapping[int, int], source: Path, pictures: Path
+) -> tuple[list[BoxedPicture], int]:
+    """Return the pictures in the order of the file, and how many boxes were left out."""
+    boxes: dict[Any, list[tuple[float, ...]]] = {}
+    sizes = {row.get("id"): _size(row, source) for row in described["images"]}
+    left_out = 0
+    for place, row in enumerate(described["annotations"]):
+        key, category, box = row.get("image_id"), row.get("category_id"), row.get("bbox")
+        where = f"Annotation {place} of {source.name!r}"
+        if key not in sizes or category not in numbers:
+            what = "picture" if key not in sizes else "category"
+            raise LoadError(
+                f"{where} names a {what} that the file does not list; add it, or remove the annotation."
+            )
+        if row.get("iscrowd") or (_is_box(box) and min(box[2:]) <= 0):
+            left_out += 1
+            continue
+        boxes.setdefault(key, []).append((*_corners(box, sizes[key], where), numbers[category]))
+    listed = [
+        BoxedPicture(_file(row, pictures, source), sizes[row["id"]], tuple(boxes.get(row["id"], ())))
+        for row in described["images"]
+    ]
+    if not boxes:
+        raise LoadError(f"{source.name!r} has no boxes; give a file with annotations.")
+    return listed, left_out
+
+
+def _size(row: Mapping[str, Any], source: Path) -> tuple[int, int]:
+    width, height = row.get("width"), row.get("height")
+    if not all(isinstance(side, int) and side > 0 for side in (width, height)) or "id" not in row:
+        raise LoadError(
+            f"Each picture of {source.name!r} needs 'id', 'file_name', 'width' and 'height' in whole pixels, "
+            f"got {str(dict(row))[:120]}."
+        )
+    return width, height  # type: ignore[return-value]
+
+
+def _file(row: Mapping[str, Any], pictures: Path, source: Path) -> Path:
+    name = row.get("file_name")
+    path = (pictures / str(name)).resolve()
+    if not isinstance(name, str) or not path.is_relative_to(pictures.resolve()) or not path.is_file():
+        raise LoadError(
+            f"Picture {class_name(name)!r} of {source.name!r} is not in {pictures.name}/; put it there."
+        )
+    return path
+
+
+def _is_box(box: object) -> bool:
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(isinstance(n, int | float) and math.isfinite(n) for n in box)
+    )
+
+
+def _corners(box: Any, size: tuple[int, int], where: str) -> tuple[float, ...]:
+    """Return x1, y1, x2, y2 within the picture."""
+    if not _is_box(box):
+        raise LoadError(f"{where} needs 'bbox', four numbers x, y, width and height, got {str(box)[:60]}.")
+    x, y, width, height = box
+    ends = (x, y, x + width, y + height)
+    if min(ends) < -SLACK or ends[2] > size[0] + SLACK or ends[3] > size[1] + SLACK:
+        raise LoadError(
+            f"{where} has the box {box}, outside its picture of {size[0]} x {size[1]} pixels; correct it."
+        )
+    return tuple(min(max(float(end), 0.0), float(size[k % 2])) for k, end in enumerate(ends))
+
+
+# --------------------------------------------------------------------------- samples
+
+
+def _read(chosen: Sequence[BoxedPicture], reader: Reader) -> Split:
+    """Return inputs (n, channels, height, width) uint8, and targets (n, boxes, 5) float32 of x1, y1, x2, y2
+    in the model's pixels and label, -1 if a picture has fewer.
+    """
+    stretched = replace(reader, preset=replace(reader.preset, fit="stretch"))
+
+    def opened(place: int) -> "Image":
+        one = chosen[place]
+        picture = open_picture(one.path, one.path.name)
+        if picture.size != one.size:
+            raise LoadError(
+                f"Picture {class_name(one.path.name)!r} is {picture.width} x {picture.height}, but its boxes "
+                f"are for {one.size[0]} x {one.size[1]}; correct 'width' and 'height', or the picture."
+            )
+        return picture
+
+    targets = torch.zeros(len(chosen), max(1, *(len(one.boxes) for one in chosen)), 5)
+    targets[..., 4] = -1
+    for row, one in zip(targets, chosen, strict=True):
+        scale = [reader.shape[2] / one.size[0], reader.shape[1] / one.size[1]]
+        for place, box in enumerate(one.boxes):
+            row[place] = torch.tensor([*(end * scale[k % 2] for k, end in enumerate(box[:4])), box[4]])
+    return Split(stacked(range(len(chosen)), opened, stretched), targets)
