@@ -101,7 +101,7 @@ def test_a_search_gives_each_trial_once_and_other_processes_measure_the_same(the
     assert [trial.number for trial in found.trials] == [0, 1, 2, 3]
     for trial in found.trials[:2]:
         alone = explorer.prune(small, trial.recipe, SOME)
-        assert (alone.pruned.correct, alone.drop) == (trial.correct, trial.drop)
+        assert (alone.pruned.correct, alone.drop) == (trial.measured.correct, trial.drop)
 
 
 def test_criteria_rate_alike_and_say_why_they_cannot(there, small, monkeypatch, tmp_path):
