@@ -95,7 +95,10 @@ def _is_none(swap: Swap) -> bool:
     return torch.equal(a, b)
 
 
-@pytest.mark.parametrize("name", list(SAMPLES))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.heavy if name == "code-lm" else ()) for name in SAMPLES],
+)
 def test_no_wrong_wiring_is_missed(name):
     audited = Audited(load(name))
     faults = planted(audited.swaps())

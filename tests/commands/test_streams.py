@@ -108,7 +108,14 @@ def shell(line):
 # --------------------------------------------------------------------------- what a model prints
 
 
-@pytest.mark.parametrize("verb", ["profile", "prune --channels 0.5 --no-latency", "audit"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "prune --channels 0.5 --no-latency",
+        pytest.param("profile", marks=pytest.mark.heavy),
+        pytest.param("audit", marks=pytest.mark.heavy),
+    ],
+)
 def test_json_is_all_that_is_on_standard_output(verb, chatty):
     verb, _, rest = verb.partition(" ")
     done = shell(f"pruning-explorer {verb} {chatty}:make {rest} --json")
@@ -204,11 +211,11 @@ def test_a_full_disk_is_one_sentence(words):
 @pytest.mark.parametrize(
     ("line", "code"),
     [
-        ("pruning-explorer criteria >&-", 0),
         ("pruning-explorer criteria >&- 2>&-", 0),
-        ("pruning-explorer nothing >&- 2>&-", 2),
         ("pruning-explorer nothing 2>/dev/full", 2),
-        ("pruning-explorer criteria <&-", 0),
+        pytest.param("pruning-explorer criteria >&-", 0, marks=pytest.mark.heavy),
+        pytest.param("pruning-explorer nothing >&- 2>&-", 2, marks=pytest.mark.heavy),
+        pytest.param("pruning-explorer criteria <&-", 0, marks=pytest.mark.heavy),
     ],
 )
 def test_closed_streams_are_no_traceback(line, code):

@@ -114,7 +114,13 @@ def own_cache(tmp_path_factory):
 # --------------------------------------------------------------------------- every lesson
 
 
-@pytest.mark.parametrize("name", sorted(set(LESSONS) - SLOW))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.heavy if name == "depth_or_width" else ())
+        for name in sorted(set(LESSONS) - SLOW)
+    ],
+)
 def test_the_experiment_runs_on_its_default_model_and_is_judged(name):
     lesson, evidence = LESSONS[name], measured(name)
     assert evidence.finished

@@ -106,7 +106,10 @@ def test_a_lesson_goes_from_reading_to_trying():
     assert any(button.key == "try what_pruning_is" for button in app.button)
 
 
-@pytest.mark.parametrize("name", LESSONS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.heavy if name == "depth_or_width" else ()) for name in LESSONS],
+)
 def test_every_screen_of_a_lesson_runs(name):
     lesson = LESSONS[name]
     app = opened("learn", lesson=name)

@@ -54,6 +54,7 @@ def server(tmp_path):
 
 
 @pytest.mark.browser
+@pytest.mark.heavy
 def test_a_fader_and_other_random_numbers_write_again_after_the_number(page, served):
     heard = Heard()
     page.on("response", heard.take)
