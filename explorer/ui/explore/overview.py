@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from ... import tables
+from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_measured
 from ...values.report import Measurement
 from ...words import GLOSSARY, LABELS
@@ -40,7 +41,7 @@ def draw_glance() -> None:
             GLOSSARY["coupled group"],
         )
         measured = subject.card.get("held_out") or {}
-        metric = str(measured.get("metric", "accuracy")).replace("_", " ")
+        metric = metric_title(str(measured.get("metric", "accuracy")))
         _fact(f"Held-out {layout.plain(metric)}", *_from_card(subject.card))
     if profile.error:
         st.info(

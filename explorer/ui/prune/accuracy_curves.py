@@ -1,6 +1,6 @@
 """Accuracy against what is left: along the recipe, along a target, or channels next to single weights."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -285,13 +285,21 @@ def _kept() -> dict[str, Report]:
     return known
 
 
+def _samples(lines: Mapping[str, Sequence[Report]]) -> str:
+    """Return on how many samples the points of a curve were measured, in words."""
+    reports = [report for line in lines.values() for report in line]
+    samples = max((report.pruned.samples or 0 for report in reports), default=0)
+    everything = all(report.total_samples == report.pruned.samples for report in reports)
+    return f"all {samples:,} samples" if everything else f"the first {samples:,} samples"
+
+
 def _words(asked: Question, state: JobState) -> dict[str, Any]:
     own = state.key == asked.key
     if state.error and own:
         return {"words": state.error, "tone": "crash" if is_crash(state.error) else "refused"}
     if state.finished and own:
         return {
-            "words": f"Each point is measured, on the first {QUICK.samples:,} samples, without training; "
+            "words": f"Each point is measured, on {_samples(state.value or {})}, without training; "
             "bars cover 95 %."
         }
     points = sum(map(len, (state.value or {}).values())) if own else 0

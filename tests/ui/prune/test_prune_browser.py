@@ -355,7 +355,7 @@ def _both(model: str) -> Recipe:
 
 def test_a_zoomed_curve_keeps_its_zoom_and_its_node_through_a_move(prune):
     prune.visit(f"?model=digits-cnn&recipe={Recipe(channels={'conv1': 0.25}).to_url()}").final()
-    expect(prune.page.get_by_text("Each point is measured, on the first")).to_be_visible()
+    expect(prune.page.get_by_text("Each point is measured, on all 450 samples")).to_be_visible()
     plot = prune.page.locator(".live-figure .plot")
     plot.scroll_into_view_if_needed()
     box = plot.locator(".nsewdrag").first.bounding_box()
