@@ -8,9 +8,7 @@ from ..registry import ALLOCATORS
 from ..values.profile import Scores
 from .context import AllocationContext, Ratios, all_but_one, spread, unit_counts
 
-LAYER = re.compile(
-    r"^(.*?\.)?\d+(?=\.)"
-)  # the first number in a name: model.layers.3 of model.layers.3.mlp.up
+LAYER = re.compile(r"^(.*?\.)?\d+(?=\.)")  # to the first number: model.layers.3 of model.layers.3.mlp.up
 LEAST = 1e-3  # lowest wished density, so that no layer is emptied
 
 

@@ -28,7 +28,7 @@ def pareto(
         scale: of the metric that decides.
     """
     label, metric = COSTS[cost][0], metric_heading(scale.metric)
-    amount = f"MACs{label[4:]}" if label.startswith("MACs") else label.lower()
+    amount = label if label.startswith("MACs") else label.lower()
     drawn = figure(f"{metric} against {amount.split(' (')[0]}", label, metric_axis(scale))
     drawn.update_xaxes(rangemode="tozero", tickformat="~s" if cost != "latency" else None)
     if not points:

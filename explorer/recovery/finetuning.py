@@ -142,9 +142,7 @@ class Training:
         )
 
     def _batch(self, epoch: int, index: int) -> tuple[Tensor, Any]:
-        """Return (n, *shape) inputs as the model reads them, augmented, and targets, on the
-        device.
-        """
+        """Return (n, *shape) inputs as the model reads them, augmented, and targets, on the device."""
         start = index * self._plan.batch_size
         chosen = self._order(epoch)[start : start + self._plan.batch_size]
         generator = torch.Generator().manual_seed(_seed(*self._place, epoch, index, 1))
@@ -156,8 +154,7 @@ class Training:
 
     def _gradients(self, inputs: Tensor, targets: Any, seed: int) -> tuple[float, int | None]:
         """Return mean loss and right answers (None if they are no classes), with the gradient in the
-        parameters. If device memory runs out,
-        the batch is cut in two.
+        parameters. If device memory runs out, the batch is cut in two.
         """
         while True:
             try:

@@ -106,15 +106,13 @@ class Recovery:
     losses: tuple[LossPoint, ...] = ()
     epochs: tuple[EpochPoint, ...] = ()
     environment: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    finished: bool = False
 
     @property
     def scale(self) -> Scale:
         """Return how the values of the metric that decides are read."""
-        drop = self.one_shot.drop
-        return Scale(drop.metric, drop.unit, drop.better)
-
-    notes: tuple[str, ...] = ()
-    finished: bool = False
+        return self.one_shot.drop.scale
 
     @property
     def arms(self) -> tuple[MeasuredArm, ...]:

@@ -7,23 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from ..allocators.context import Losses
-from ..engine.candidate import prepared
-from ..engine.conditions import Conditions, fitting_batch
-from ..engine.dense_model import baseline, judged_split
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, evaluate
-from ..measuring.judging import judge_for
 from ..measuring.statistics import looks_level
-from ..measuring.tally import EMPTY, Tally, drop_between
+from ..measuring.tally import Tally, drop_between
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..registry import ALLOCATORS
 from ..values.choice import Choice
-from ..values.progress import Progress, Returning, Step, Work
+from ..values.progress import Progress, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
 from .equal_parameters import near
+from .paired_answers import answers, dense_answers, gained
 from .sensitivity.scan import known
 from .sensitivity.shipped_scans import delivered
 from .sensitivity.values import ScanPlan
@@ -92,7 +89,7 @@ def compare_allocators(
     total = len(plan.removed) * len(plan.after) * len(names)
     rows: list[AllocatorRow] = []
     level = looks_level(len(names) - 1)
-    dense = yield from _dense(model, conditions)
+    dense = yield from dense_answers(model, conditions)
     for removed in plan.removed:
         recipes = {name: _recipe(model, plan, name, removed, losses) for name in names}
         for after in plan.after:
@@ -103,18 +100,13 @@ def compare_allocators(
                 row = AllocatorRow(name, removed, after, left, why=why)
                 if recipe is not None:
                     asked = replace(recipe, after=after)
-                    tally = tallies[name] = yield from _tally(model, asked, conditions, now)
+                    tally = tallies[name] = yield from answers(model, asked, conditions, now)
                     other = tallies.get(UNIFORM)
                     row = replace(row, measured=tally.measurement(), drop=drop_between(dense, tally))
                     if other is not None and name != UNIFORM:
-                        row = replace(row, gain=_turned(drop_between(other, tally, level)))
+                        row = replace(row, gain=gained(other, tally, level))
                 rows.append(row)
                 yield Step(tuple(rows), now)
-
-
-def _turned(drop: Drop) -> Drop:
-    """Return the same difference with the other sign: what is gained."""
-    return replace(drop, estimate=-drop.estimate, low=-drop.high, high=-drop.low)
 
 
 def _losses(
@@ -146,28 +138,3 @@ def _recipe(
     except ExplorerError as error:
         return None, None, str(error)
     return (*found, "") if found else (None, None, "it cannot remove so much")
-
-
-def _dense(model: Analysed, conditions: Conditions) -> Returning[Tally]:
-    split, tally = judged_split(model, conditions), EMPTY
-    for grown in baseline(model, conditions, len(split)):
-        tally = grown
-        yield Step()
-    return tally
-
-
-def _tally(model: Analysed, recipe: Recipe, conditions: Conditions, now: Progress) -> Returning[Tally]:
-    """Return what a recipe's model answers."""
-    task, device = model.subject.task, conditions.device
-    assert task is not None
-    network = None
-    for step in prepared(model, recipe, device):
-        network = step.value.model if step.value else network
-        yield Step(progress=now)
-    assert network is not None
-    split, tally = judged_split(model, conditions), EMPTY
-    how = Execution(device, fitting_batch(model.subject, device), judge=judge_for(task))
-    for grown in evaluate(network, split, task.normalisation, [len(split)], how):
-        tally = grown
-        yield Step(progress=now)
-    return tally

@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..engine.candidate import prepared
-from ..engine.conditions import Conditions, fitting_batch
-from ..engine.dense_model import baseline, judged_split
+from ..engine.conditions import Conditions
 from ..errors import ExplorerError, UnknownNameError
 from ..graph.analysed import Analysed
-from ..measuring.evaluation import Execution, evaluate
-from ..measuring.judging import judge_for, names_of
+from ..measuring.judging import names_of
 from ..measuring.statistics import looks_level
-from ..measuring.tally import EMPTY, Tally, drop_between
+from ..measuring.tally import Tally, drop_between
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..registry import ALLOCATORS, CRITERIA
@@ -25,6 +22,7 @@ from ..values.progress import Progress, Returning, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
 from .kept_rows import KeptRows
+from .paired_answers import answers, dense_answers, gained
 
 NUMBERED = re.compile(r"(^|\.)\d+\.")  # in the name of a layer that is one of a list, such as layers.3.mlp.up
 
@@ -131,7 +129,7 @@ def compare_criteria(
         name = f"{removed:g} {after}"
         known = kept.get(name)
         if known is None:
-            dense = dense or (yield from _dense(model, conditions))
+            dense = dense or (yield from dense_answers(model, conditions))
             block = yield from _block(model, plan, (removed, after), dense, conditions, now)
             kept.add(name, {"rows": [row.to_json() for row in block]})
         else:
@@ -173,13 +171,11 @@ def _block(
             rows.append(replace(row, skipped=str(error)))
             continue
         counted = replace(now, done=now.done + place)
-        tally = yield from _tally(model, replace(recipe, after=after), conditions, counted)
+        tally = yield from answers(model, replace(recipe, after=after), conditions, counted)
         pooled = tally.units.unique().numel() if len(tally.units) else len(tally)
         row = replace(row, measured=tally.measurement(), units=pooled, drop=drop_between(dense, tally))
         if first is not None:
-            less = drop_between(first, tally, level)
-            turned = replace(less, estimate=-less.estimate, low=-less.high, high=-less.low)
-            row = replace(row, change=turned)
+            row = replace(row, change=gained(first, tally, level))
         first = first or tally
         rows.append(row)
     return rows
@@ -195,28 +191,3 @@ def recipe_of(model: Analysed, criterion: str, allocator: str, removed: float) -
     locked = frozenset(name for name in model.profile.prunable_layers if name not in part)
     wish = Allocation(Choice(allocator), removed, "weight", locked)
     return allocate(model, Recipe(criterion=Choice(criterion)), wish)
-
-
-def _dense(model: Analysed, conditions: Conditions) -> Returning[Tally]:
-    split, tally = judged_split(model, conditions), EMPTY
-    for grown in baseline(model, conditions, len(split)):
-        tally = grown
-        yield Step()
-    return tally
-
-
-def _tally(model: Analysed, recipe: Recipe, conditions: Conditions, now: Progress) -> Returning[Tally]:
-    """Return what a recipe's model answers."""
-    task, device = model.subject.task, conditions.device
-    assert task is not None
-    network = None
-    for step in prepared(model, recipe, device):
-        network = step.value.model if step.value else network
-        yield Step(progress=now)
-    assert network is not None
-    split, tally = judged_split(model, conditions), EMPTY
-    how = Execution(device, fitting_batch(model.subject, device), judge=judge_for(task))
-    for grown in evaluate(network, split, task.normalisation, [len(split)], how):
-        tally = grown
-        yield Step(progress=now)
-    return tally

@@ -78,7 +78,7 @@ class Trial:
 
     @property
     def scale(self) -> Scale:
-        return Scale(self.drop.metric, self.drop.unit, self.drop.better)
+        return self.drop.scale
 
     @property
     def dense(self) -> float:

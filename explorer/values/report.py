@@ -85,6 +85,11 @@ class Drop:
         return None if self.verdict == "undecided" else False
 
     @property
+    def scale(self) -> Scale:
+        """Return how the metric's values are read."""
+        return Scale(self.metric, self.unit, self.better)
+
+    @property
     def loss(self) -> float:
         """Return the estimate with the sign for which more is worse, whichever direction is better."""
         return self.estimate if self.better == "higher" else -self.estimate

@@ -64,7 +64,7 @@ def test_every_recipe_removes_equally_many_weights(model, rows):
 
 
 def test_what_was_measured_is_read_from_disk(model, studies, rows, monkeypatch):
-    monkeypatch.setattr("explorer.studies.criteria_comparison._tally", None)
+    monkeypatch.setattr("explorer.studies.criteria_comparison.answers", None)
     assert outcome(compare_criteria(model, PLAN, FEW, folder=studies)) == rows
 
 

@@ -69,7 +69,7 @@ def _notes(recovery: Recovery) -> Iterator[str]:
     if len(recovery.recovered) > 1:
         over = spread_of([arm.measurement for arm in recovery.recovered])
         yield ""
-        yield (f"Mean over {over.seeds} seeds: {spread_words(over, recovery.baseline.unit)}.")
+        yield f"Mean over {over.seeds} seeds: {spread_words(over, recovery.baseline.unit)}."
     if recovery.plan.patience:
         yield (
             "The best epoch was chosen on these same samples; held-out data would show how much of that is "

@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Any
 
 from ...errors import ExplorerError
+from ...measuring.metric_words import metric_title
 from ...values.recipe import Recipe
 from ...values.report import Drop, Report, Verdict
 from .values import Scan, SensitivityPoint
@@ -45,10 +46,15 @@ def additivity(scan: Scan, recipe: Recipe, report: Report) -> Additivity:
     their errors may be correlated; half-widths are therefore added, which is never too narrow.
 
     Raises:
-        ExplorerError: the report has no drop, or the scan does not cover the recipe.
+        ExplorerError: the report has no drop, it is not one of a fraction, or the scan does not cover the
+            recipe.
     """
     if report.drop is None:
         raise ExplorerError("Without data there is no measured drop to compare with.")
+    if report.drop.unit != "%" or report.drop.better == "lower":
+        raise ExplorerError(
+            f"Drops are added up for fractions such as accuracy, not for {metric_title(report.drop.metric)}."
+        )
     if scan.plan.is_repaired != (recipe.after == "least_squares"):
         raise ExplorerError("Either the scan or the recipe is repaired by least squares, so they differ.")
     other = "weight" if scan.plan.granularity == "channel" else "channel"

@@ -180,7 +180,7 @@ def _share(report: Report | None, progress: Progress | None) -> tuple[float, str
 def _what_follows(report: Report) -> str:
     """Return what is measured after the quality, in the order of `engine.measure.stream`."""
     if report.pruned.latency_ms is not None:
-        return "reading how the loss was predicted"
+        return "comparing the loss with the predicted one"
     quick = repairs_quickly(session.model(), report.recipe, session.conditions().device)
     return "measuring a repaired copy" if quick and report.repaired is None else "measuring the latency"
 

@@ -261,7 +261,7 @@ def _sentences(recovery: Recovery) -> Iterator[str]:
         yield recovered_runs.sentence(arm.name, arm, recovery)
     if len(recovery.recovered) > 1:
         over = spread_of([arm.measurement for arm in recovery.recovered])
-        yield (f"Mean over {over.seeds} seeds: {spread_words(over, recovery.baseline.unit)}.")
+        yield f"Mean over {over.seeds} seeds: {spread_words(over, recovery.baseline.unit)}."
     if recovery.plan.patience and recovery.recovered:
         yield BEST_EPOCH
     yield from recovery.notes

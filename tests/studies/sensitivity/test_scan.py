@@ -434,6 +434,11 @@ UNCOVERED = [
     (Recipe(channels={"z": 0.2}), DROP, "'z'"),
     (Recipe(weights={"a": 0.2}), DROP, "channels alone"),
     (Recipe(channels={"a": 0.2}), None, "no measured drop"),
+    (
+        Recipe(channels={"a": 0.2}),
+        replace(DROP, metric="perplexity", unit="", better="lower"),
+        "not for perplexity",
+    ),
 ]
 
 
