@@ -103,8 +103,10 @@ def fault(browser, server):
     def fault(kind: str, *steps: Step) -> str:
         context = browser.new_context(reduced_motion="reduce")
         context.add_init_script(PLANTED % FAULTS[kind])
-        said = failing(Walker(context, server.url, MODELS, Signs(server.url)), steps)
+        walker = Walker(context, server.url, MODELS, Signs(server.url), tries=20)
+        said = failing(walker, steps)
         context.close()
+        assert walker.missed == 0  # else the path was another
         return said or ""
 
     return fault
