@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from signs import Signs
 
 from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
@@ -23,10 +24,32 @@ expect.set_options(timeout=PATIENCE)
 
 @pytest.fixture
 def prune(page, served):
-    """The Prune page."""
-    page.set_default_timeout(PATIENCE)
-    page.set_viewport_size({"width": 1400, "height": 1000})
+    """The Prune page, in a browser of its own."""
     return Open(page, served)
+
+
+@pytest.fixture(scope="module")
+def watched(browser, server):
+    """The page of digits-cnn that many tests share, as opening it costs more than they do, and its signs."""
+    context, signs = browser.new_context(reduced_motion="reduce"), Signs(server.url, server.log)
+    signs.watch(context)
+    yield Open(context.new_page(), server.url), signs
+    context.close()
+
+
+@pytest.fixture
+def dense(watched, request):
+    """The Prune page with nothing pruned and its last number there."""
+    opened, signs = watched
+    failed = request.session.testsfailed
+    if opened.page.url == "about:blank":
+        opened.visit("?model=digits-cnn")
+    opened.clear()
+    opened.final()
+    yield opened
+    signs.check()
+    if request.session.testsfailed > failed:
+        opened.page.goto("about:blank")
 
 
 class Open:
@@ -34,6 +57,17 @@ class Open:
 
     def __init__(self, page, address):
         self.page, self.address = page, address
+        page.set_default_timeout(PATIENCE)
+        page.set_viewport_size({"width": 1400, "height": 1000})
+
+    def clear(self) -> None:
+        """Take back every move."""
+        while (before := self.recipe()) != Recipe():
+            self.page.keyboard.press("Control+z")
+            until = time.monotonic() + 60
+            while self.recipe() == before:
+                assert time.monotonic() < until, f"{before} was not taken back"
+                self.page.wait_for_timeout(50)
 
     def visit(self, query: str = "") -> "Open":
         self.page.goto(f"{self.address}/{query}")
@@ -98,33 +132,31 @@ class Open:
         expect(self.page.get_by_text("Final: measured on the model")).to_be_visible(timeout=3 * PATIENCE)
 
 
-def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(prune):
-    prune.visit("?model=digits-cnn").final()
-    dense = prune.accuracy()
-    assert dense > 90
-    prune.drag("conv1", 100)
-    ratio = prune.comes_to_hold("conv1")
+def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(dense):
+    whole = dense.accuracy()
+    assert whole > 90
+    dense.drag("conv1", 100)
+    ratio = dense.comes_to_hold("conv1")
     assert 0.6 < ratio < 0.9
-    expect(prune.metric("Accuracy")).not_to_have_text(f"{dense} %")
-    prune.final()
-    assert prune.accuracy() < dense - 10
-    prune.page.keyboard.press("Control+z")
-    prune.shows("conv1", 0)
-    expect(prune.metric("Accuracy")).to_have_text(f"{dense} %")
-    prune.page.keyboard.press("Control+y")
-    prune.shows("conv1", round(ratio * 100))
+    expect(dense.metric("Accuracy")).not_to_have_text(f"{whole} %")
+    dense.final()
+    assert dense.accuracy() < whole - 10
+    dense.page.keyboard.press("Control+z")
+    dense.shows("conv1", 0)
+    expect(dense.metric("Accuracy")).to_have_text(f"{whole} %")
+    dense.page.keyboard.press("Control+y")
+    dense.shows("conv1", round(ratio * 100))
 
 
-def test_the_totals_follow_the_hand_before_it_lets_go(prune):
-    prune.visit("?model=digits-cnn").final()
-    totals = prune.page.locator(".totals")
+def test_the_totals_follow_the_hand_before_it_lets_go(dense):
+    totals = dense.page.locator(".totals")
     whole = totals.inner_text()
     assert not whole.startswith("About")
-    prune.drag("conv2", 60, let_go=False)
+    dense.drag("conv2", 60, let_go=False)
     expect(totals).to_have_text(re.compile(r"^About .*parameters \(−"))
-    assert prune.recipe() == Recipe()  # nothing was sent
-    prune.page.mouse.up()
-    prune.comes_to_hold("conv2")
+    assert dense.recipe() == Recipe()  # nothing was sent
+    dense.page.mouse.up()
+    dense.comes_to_hold("conv2")
     about = totals.inner_text().removeprefix("About ")
     expect(totals).not_to_have_text(re.compile("^About"))
     assert totals.inner_text() == about  # the estimate of this model is exact
@@ -157,57 +189,51 @@ def test_while_a_fader_is_dragged_numbers_and_the_point_move_and_are_marked_as_e
     prune.page.wait_for_function(f"() => ({left})(document.querySelector('.live-figure .plot'))")
 
 
-def test_keys_move_a_fader_and_readers_are_told(prune):
-    prune.visit("?model=digits-cnn")
-    prune.fader("conv3").focus()
+def test_keys_move_a_fader_and_readers_are_told(dense):
+    dense.fader("conv3").focus()
     for key in ("PageUp", "PageUp", "PageUp", "ArrowUp", "ArrowUp", "ArrowDown"):
-        prune.page.keyboard.press(key)
-    prune.shows("conv3", 31)
-    prune.comes_to({"conv3": 0.31})
-    expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "31 % removed, 22 of 32 channels kept")
-    expect(prune.fader("conv3")).to_have_attribute("aria-orientation", "vertical")
-    prune.page.keyboard.press("End")
-    expect(prune.fader("conv3")).to_have_attribute("aria-valuetext", "99 % removed, 1 of 32 channels kept")
-    prune.page.keyboard.press("Home")
-    prune.shows("conv3", 0)
-    prune.page.keyboard.press("Shift+Tab")
-    expect(prune.fader("conv2")).to_be_focused()
+        dense.page.keyboard.press(key)
+    dense.shows("conv3", 31)
+    dense.comes_to({"conv3": 0.31})
+    expect(dense.fader("conv3")).to_have_attribute("aria-valuetext", "31 % removed, 22 of 32 channels kept")
+    expect(dense.fader("conv3")).to_have_attribute("aria-orientation", "vertical")
+    dense.page.keyboard.press("End")
+    expect(dense.fader("conv3")).to_have_attribute("aria-valuetext", "99 % removed, 1 of 32 channels kept")
+    dense.page.keyboard.press("Home")
+    dense.shows("conv3", 0)
+    dense.page.keyboard.press("Shift+Tab")
+    expect(dense.fader("conv2")).to_be_focused()
 
 
-def test_a_typed_number_and_a_double_click(prune):
-    prune.visit("?model=digits-cnn")
-    field = prune.page.get_by_label("conv2: per cent removed")
+def test_a_typed_number_and_a_double_click(dense):
+    field = dense.page.get_by_label("conv2: per cent removed")
     field.fill("12,5")
     field.press("Enter")
-    assert prune.comes_to_hold("conv2") == 0.125
-    prune.shows("conv2", 12.5)
-    prune.fader("conv2").locator(".thumb").dblclick()
-    prune.shows("conv2", 0)
+    assert dense.comes_to_hold("conv2") == 0.125
+    dense.shows("conv2", 12.5)
+    dense.fader("conv2").locator(".thumb").dblclick()
+    dense.shows("conv2", 0)
 
 
-def test_reload_and_link_keep_the_recipe(prune):
+def test_a_reload_keeps_the_recipe_of_a_link_and_goes_on_with_the_same_session(prune):
     recipe = Recipe(channels={"conv1": 0.25}, weights={"fc": 0.5})
     prune.visit(f"?model=digits-cnn&recipe={recipe.to_url()}")
     prune.shows("conv1", 25)
     prune.shows("fc", 50, "Weights")
-    prune.page.reload()
-    prune.ready().shows("conv1", 25)
-    assert prune.recipe() == recipe
-
-
-def test_a_reload_goes_on_with_the_same_session(prune):
-    prune.visit("?model=digits-cnn")
     prune.fader("conv3").focus()
     prune.page.keyboard.press("PageUp")
-    prune.comes_to({"conv3": 0.1})
+    prune.comes_to({"conv1": 0.25, "conv3": 0.1})
     secret = "() => sessionStorage.getItem('pruning-explorer session')"
     before = prune.page.evaluate(secret)
     prune.page.reload()
     prune.ready().shows("conv3", 10)
+    prune.shows("conv1", 25)
     prune.page.wait_for_function(f"() => ({secret})() === {before!r}", timeout=PATIENCE)
     prune.page.wait_for_selector(SETTLED)
     prune.page.keyboard.press("Control+z")  # what was done before is still known
     prune.shows("conv3", 0)
+    prune.comes_to({"conv1": 0.25})
+    assert prune.recipe() == recipe
 
 
 def test_a_damaged_link_is_told_and_the_page_still_works(prune):
@@ -217,19 +243,18 @@ def test_a_damaged_link_is_told_and_the_page_still_works(prune):
     assert prune.comes_to_hold("conv1") > 0
 
 
-def test_edits_in_quick_succession_are_all_kept(prune):
+def test_edits_in_quick_succession_are_all_kept(dense):
     names = ("conv1", "conv2", "conv3")
-    prune.visit("?model=digits-cnn")
-    for turn in range(3):
+    for turn in range(2):
         for name in names:
-            prune.drag(name, 8 + 4 * turn)
-    wanted = {name: float(prune.fader(name).get_attribute("aria-valuenow")) / 100 for name in names}
+            dense.drag(name, 8 + 4 * turn)
+    wanted = {name: float(dense.fader(name).get_attribute("aria-valuenow")) / 100 for name in names}
     assert min(wanted.values()) > 0.1
-    prune.comes_to(wanted)
-    prune.final()
-    assert prune.recipe().channels == pytest.approx(wanted)
+    dense.comes_to(wanted)
+    dense.final()
+    assert dense.recipe().channels == pytest.approx(wanted)
     for name in names:
-        prune.shows(name, round(wanted[name] * 100))
+        dense.shows(name, round(wanted[name] * 100))
 
 
 def test_requested_and_achieved_stand_in_a_table_with_the_reason(prune):
@@ -248,28 +273,28 @@ def test_requested_and_achieved_stand_in_a_table_with_the_reason(prune):
     ]
 
 
-def test_a_fader_says_how_far_its_part_can_go_before_it_is_moved(prune):
-    prune.visit("?model=digits-cnn")
-    prune.fader("conv2").hover()
-    expect(prune.page.locator(".detail")).to_contain_text(
+def test_a_fader_says_how_far_its_part_can_go_before_it_is_moved(dense):
+    dense.fader("conv2").hover()
+    expect(dense.page.locator(".detail")).to_contain_text(
         re.compile(r"Of this part alone, \d+ % (can go|costs)")
     )
-    track = prune.fader("conv2").evaluate(
+    track = dense.fader("conv2").evaluate(
         "track => getComputedStyle(track).getPropertyValue('--sensitivity')"
     )
     assert track.startswith("linear-gradient")
 
 
-def test_linked_faders_move_together_but_not_a_locked_one(prune):
-    prune.visit("?model=digits-cnn")
-    prune.fader("conv2").focus()
-    prune.page.keyboard.press("l")
-    expect(prune.page.get_by_role("button", name="Unlock conv2")).to_be_visible()
-    prune.page.get_by_role("button", name="Link").click()
-    prune.drag("conv1", 50)
-    ratio = prune.comes_to_hold("conv1")
-    assert prune.comes_to_hold("conv3") == ratio
-    assert "conv2" not in prune.recipe().channels
+def test_linked_faders_move_together_but_not_a_locked_one(dense):
+    dense.fader("conv2").focus()
+    dense.page.keyboard.press("l")
+    expect(dense.page.get_by_role("button", name="Unlock conv2")).to_be_visible()
+    dense.page.get_by_role("button", name="Link").click()
+    dense.drag("conv1", 50)
+    ratio = dense.comes_to_hold("conv1")
+    assert dense.comes_to_hold("conv3") == ratio
+    assert "conv2" not in dense.recipe().channels
+    dense.page.get_by_role("button", name="Link").click()
+    dense.page.get_by_role("button", name="Unlock conv2").click()
 
 
 def test_a_pattern_makes_switches(prune):
@@ -327,6 +352,7 @@ class Meter:
             page.wait_for_timeout(200)
 
 
+@pytest.mark.heavy
 def test_a_move_among_sixty_faders_sends_little_and_nothing_at_rest(prune):
     recipe = _both("shapes-mobilenet")
     meter = Meter(prune.page)
@@ -379,39 +405,36 @@ def test_a_zoomed_curve_keeps_its_zoom_and_its_node_through_a_move(prune):
     assert plot.evaluate("plot => plot.marked === true")
 
 
-def test_numbers_are_marked_as_older_the_moment_the_hand_lets_go(prune):
-    prune.visit("?model=digits-cnn").final()
-    prune.page.evaluate(
+def test_numbers_are_marked_as_older_the_moment_the_hand_lets_go(dense):
+    dense.page.evaluate(
         """() => { window.marks = []; const root = document.documentElement;
         new MutationObserver(() => window.marks.push(root.hasAttribute("data-older-numbers")))
           .observe(root, { attributes: true, attributeFilter: ["data-older-numbers"] }); }"""
     )
-    prune.fader("conv1").focus()
-    prune.page.keyboard.press("PageUp")
-    prune.page.wait_for_function("() => window.marks.length >= 2")
-    assert prune.page.evaluate("window.marks")[:2] == [True, False]
-    assert prune.comes_to_hold("conv1") == 0.1
+    dense.fader("conv1").focus()
+    dense.page.keyboard.press("PageUp")
+    dense.page.wait_for_function("() => window.marks.length >= 2")
+    assert dense.page.evaluate("window.marks")[:2] == [True, False]
+    assert dense.comes_to_hold("conv1") == 0.1
 
 
-def test_the_way_from_a_moved_fader_to_recovery_shows_its_figures_empty(prune):
-    prune.visit("?model=digits-cnn").final()
-    prune.fader("conv1").focus()
-    prune.page.keyboard.press("PageUp")
-    prune.comes_to({"conv1": 0.1})
-    prune.page.get_by_role("link", name="Recover").click()
-    expect(prune.page.get_by_role("button", name="Start", exact=True)).to_be_visible()
-    expect(prune.page.locator(".live-figure")).to_have_count(3)
-    assert prune.page.locator(".live-figure .plot:visible").count() == 0
+def test_back_leads_to_the_page_before_and_its_address_names_what_it_shows(dense):
+    dense.fader("conv1").focus()
+    dense.page.keyboard.press("PageUp")
+    dense.comes_to({"conv1": 0.1})
+    dense.page.get_by_role("link", name="Structure").click()
+    dense.page.wait_for_url("**/structure?**")
+    dense.page.go_back()
+    dense.ready().shows("conv1", 10)
+    dense.comes_to({"conv1": 0.1})
+    assert dense.page.url.startswith(f"{dense.address}/?")
 
 
-def test_back_leads_to_the_page_before_and_its_address_names_what_it_shows(prune):
-    prune.visit("?model=digits-cnn").final()
-    prune.fader("conv1").focus()
-    prune.page.keyboard.press("PageUp")
-    prune.comes_to({"conv1": 0.1})
-    prune.page.get_by_role("link", name="Structure").click()
-    prune.page.wait_for_url("**/structure?**")
-    prune.page.go_back()
-    prune.ready().shows("conv1", 10)
-    prune.comes_to({"conv1": 0.1})
-    assert prune.page.url.startswith(f"{prune.address}/?")
+def test_the_way_from_a_moved_fader_to_recovery_shows_its_figures_empty(dense):
+    dense.fader("conv1").focus()
+    dense.page.keyboard.press("PageUp")
+    dense.comes_to({"conv1": 0.1})
+    dense.page.get_by_role("link", name="Recover").click()
+    expect(dense.page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    expect(dense.page.locator(".live-figure")).to_have_count(3)
+    assert dense.page.locator(".live-figure .plot:visible").count() == 0
