@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from rows import some
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -97,7 +98,7 @@ def _is_none(swap: Swap) -> bool:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.heavy if name == "code-lm" else ()) for name in SAMPLES],
+    some(SAMPLES, 4),
 )
 def test_no_wrong_wiring_is_missed(name):
     audited = Audited(load(name))

@@ -4,6 +4,7 @@ batch.
 
 import pytest
 import torch
+from rows import some
 from zoo import ZOO, odd
 
 from explorer.compaction.compact import compact
@@ -29,7 +30,7 @@ def halved(name):
     return subject, graph, masks, compact(Analysed(subject, graph), masks)
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some(ZOO, 3))
 def test_nothing_removed_is_the_same_function(name):
     subject = odd(name)
     model = compact(analyse(subject), Masks({}, {}))
@@ -38,7 +39,7 @@ def test_nothing_removed_is_the_same_function(name):
     assert set(model.state_dict()) == set(subject.model.state_dict())
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some(ZOO, 3))
 def test_the_subject_stays_bit_identical(name):
     subject = odd(name)
     before = {key: value.clone() for key, value in subject.model.state_dict().items()}
@@ -50,7 +51,7 @@ def test_the_subject_stays_bit_identical(name):
     assert training == [module.training for module in subject.model.modules()]
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some(ZOO, 3))
 def test_names_batch_and_export_survive(name):
     subject, _, _, model = halved(name)
     shape = subject.example.shape[1:]
@@ -63,7 +64,7 @@ def test_names_batch_and_export_survive(name):
     assert torch.allclose(again.module()(x), model(x), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some(ZOO, 3))
 def test_one_training_step_moves_every_parameter_and_the_statistics(name):
     subject, _, _, model = halved(name)
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -118,7 +119,7 @@ def test_layers_predict_the_counted_macs(name):
     )
 
 
-@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("name", some(ZOO, 3))
 def test_the_profile_counts_what_the_flop_counter_counts(name):
     subject = odd(name)
     assert graph_of(subject).profile.macs == count_macs(subject.model, subject.example[:1])

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 import torch
+from rows import some
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
@@ -110,7 +111,7 @@ def python_file(packed: bytes, folder) -> nn.Module:
     return module.build()
 
 
-@pytest.mark.parametrize("own", OWN)
+@pytest.mark.parametrize("own", some(OWN, 3))
 def test_what_is_left_runs_where_its_input_is(own, tmp_path):
     """On the meta device, since a model that makes one tensor on the processor cannot run there."""
     subject = subject_of(own)

@@ -113,9 +113,8 @@ def fault(browser, server):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(
-    "kind", ["console", *(pytest.param(k, marks=pytest.mark.heavy) for k in ("box", "error"))]
-)
+@pytest.mark.heavy  # that walks end at a fault shows the next but one, and test_signs.py each kind of fault
+@pytest.mark.parametrize("kind", FAULTS)
 def test_a_planted_fault_ends_a_path(fault, kind):
     first, second = MENU.values()
     assert "planted" in fault(kind, first, second)
