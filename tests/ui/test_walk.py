@@ -113,7 +113,7 @@ def fault(browser, server):
 
 
 @pytest.mark.browser
-@pytest.mark.heavy  # that walks end at a fault shows the next but one, and test_signs.py each kind of fault
+@pytest.mark.heavy  # each kind of fault: test_signs.py; that a walk ends at one: changed numbers, below
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_planted_fault_ends_a_path(fault, kind):
     first, second = MENU.values()
