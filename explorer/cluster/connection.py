@@ -7,7 +7,7 @@ import logging
 import queue
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -114,7 +114,8 @@ class Cluster:
             return self._distributed.Client(self._started or self._local, set_as_default=False)
         security = self._security()
         try:
-            asyncio.run(self._greet(security))
+            with ThreadPoolExecutor(1) as apart:  # the caller's thread may run a loop, as in a notebook
+                apart.submit(lambda: asyncio.run(self._greet(security))).result()
             return self._distributed.Client(
                 self.address.text, security=security, timeout=START_S / 2, set_as_default=False
             )

@@ -13,7 +13,6 @@ from typing import NoReturn
 from ..errors import ExplorerError
 from ..machine.foreign_code import failure
 from ..machine.version import __version__
-from .interrupt import insistent
 from .printing.streams import abandon, own_output, quiet_libraries, result, say
 from .verbs import MODULES, PROGRAM, VERBS
 
@@ -78,8 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb = words[0] if words and words[0] in VERBS else None
     with own_output(is_server=verb in SERVING):
         try:
-            with contextlib.nullcontext() if verb in SERVING else insistent():
-                _run(verb, words[1:] if verb else words)
+            _run(verb, words[1:] if verb else words)
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             code = _told(error)
             if code is None:

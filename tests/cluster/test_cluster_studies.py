@@ -1,10 +1,12 @@
 """Studies on workers have the numbers of one machine, bit for bit; what is known is not computed again."""
 
+import asyncio
 import json
 import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -251,10 +253,22 @@ def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
         Cluster(ClusterAddress.of("local"))
 
 
-def test_nobody_at_the_address_is_one_sentence(monkeypatch):
+@pytest.mark.parametrize("is_notebook", [False, True])
+def test_nobody_at_the_address_is_one_sentence(is_notebook, monkeypatch):
     monkeypatch.setattr("explorer.cluster.connection.START_S", 3.0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-    with pytest.raises(ExplorerError, match="No scheduler answers"):
+
+    def ask() -> None:
         Cluster(ClusterAddress.of(f"tcp://127.0.0.1:{port}"))
+
+    async def cell() -> None:
+        ask()
+
+    with pytest.raises(ExplorerError, match="No scheduler answers"):
+        if is_notebook:
+            with ThreadPoolExecutor(1) as apart:  # this thread has a loop where a browser test was before
+                apart.submit(asyncio.run, cell()).result()
+        else:
+            ask()

@@ -549,7 +549,8 @@ def test_a_process_writes_json_alone_to_stdout():
 
 def test_ctrl_c_ends_a_process_with_130():
     code = (
-        "import sys, explorer.commands.curve; from explorer.commands.main import main; "
+        "import signal, sys, explorer.commands.curve; from explorer.commands.main import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell's background ignores it
         "print('ready', flush=True); "
         "sys.exit(main())"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
+from signs import Signs
 
 from explorer.machine import paths
 from explorer.values.recipe import Recipe
@@ -39,19 +40,52 @@ BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroun
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
 
-def opened(page, served, name: str, size: dict) -> None:
-    """Show a page with a recipe and wait until it rests."""
+def opened(page, served, name: str) -> None:
+    """Open a page with a recipe by its address."""
     page.set_default_timeout(PATIENCE)
-    page.set_viewport_size(size)
+    page.set_viewport_size(WIDE)
     page.goto(f"{served}/{'' if name == 'prune' else name}?model=digits-cnn&recipe={RECIPE.to_url()}")
+    rests(page)
+
+
+def rests(page) -> None:
     page.wait_for_selector(SETTLED)
     expect(page.locator("h1")).to_have_count(1, timeout=PATIENCE)
 
 
+@pytest.fixture(scope="module")
+def watched(browser, server):
+    """A browser that goes from page to page, as loading all scripts costs more than what is looked at, and
+    its signs.
+    """
+    context, signs = browser.new_context(reduced_motion="reduce"), Signs(server.url, server.log)
+    signs.watch(context)
+    page = context.new_page()
+    opened(page, server.url, "prune")
+    yield page, signs
+    context.close()
+
+
+@pytest.fixture
+def turn_to(watched):
+    """Choose a page from the menu."""
+    page, signs = watched
+
+    def turn_to(name: str):
+        page.set_viewport_size(WIDE)
+        page.emulate_media(color_scheme="light")
+        page.get_by_test_id("stSidebarNavLink").filter(has_text=name.capitalize()).click()
+        expect(page.locator("h1")).to_have_text([name.capitalize()], timeout=PATIENCE)
+        rests(page)
+        return page
+
+    yield turn_to
+    signs.check()
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_has_one_head_a_title_of_its_own_and_no_sideways_scroll(page, served, name):
-    opened(page, served, name, WIDE)
-    expect(page.locator("h1")).to_have_text(name.capitalize())
+def test_every_page_has_one_head_a_title_of_its_own_and_no_sideways_scroll(turn_to, name):
+    page = turn_to(name)
     expect(page).to_have_title(re.compile(rf"^{name.capitalize()} - digits-cnn$"), timeout=PATIENCE)
     assert page.evaluate(SIDEWAYS) <= 0
     page.set_viewport_size(NARROW)
@@ -66,8 +100,8 @@ def test_every_page_has_one_head_a_title_of_its_own_and_no_sideways_scroll(page,
     assert serious(page, CONTRAST) == []  # all else is the same in both themes
 
 
-def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(page, served):
-    opened(page, served, "prune", WIDE)
+def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(turn_to):
+    page = turn_to("prune")
     page.wait_for_selector(".strip")
     expect(page.locator(".live-figure .plot")).to_be_visible()
     boxes = page.evaluate(BOXES)
@@ -83,7 +117,7 @@ def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(p
 
 
 def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is_seen(page, served):
-    opened(page, served, "guide", WIDE)
+    opened(page, served, "guide")
     page.wait_for_selector(".skip-link", state="attached")
     # negative controls: text that nobody can read, and a box that is too wide
     page.evaluate("() => { document.querySelector('h1').style.color = '#eeeeee'; }")
@@ -99,8 +133,8 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is
     assert page.evaluate(SIDEWAYS) > 0
 
 
-def test_pictures_of_channels_are_shown(page, served):
-    opened(page, served, "channels", WIDE)
+def test_pictures_of_channels_are_shown(turn_to):
+    page = turn_to("channels")
     expect(page.locator(".gallery figure").first).to_be_visible(timeout=PATIENCE)
 
 

@@ -143,6 +143,7 @@ def test_numbers_of_another_recipe_are_noticed(walker):
     walker.start()
     walker.settle(20)
     walker.check()
+    walker.page.wait_for_selector(".track[role=slider]:not([aria-disabled=true])", timeout=90_000)
     walker.context.route("**/explorer-news", change)
     fader = next(control for control in controls(walker.page) if control.kind == "fader")
     with pytest.raises(FaultError, match=r"Accuracy is 12\.3 %"):
