@@ -424,6 +424,8 @@ def test_back_leads_to_the_page_before_and_its_address_names_what_it_shows(dense
     dense.comes_to({"conv1": 0.1})
     dense.page.get_by_role("link", name="Structure").click()
     dense.page.wait_for_url("**/structure?**")
+    expect(dense.page.locator("h1")).to_have_text(["Structure"])
+    dense.page.wait_for_selector(SETTLED)
     dense.page.go_back()
     dense.ready().shows("conv1", 10)
     dense.comes_to({"conv1": 0.1})
