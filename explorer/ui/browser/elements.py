@@ -79,7 +79,7 @@ def _shelf() -> str:
     """Return one module: the shelf, then each renderer in its own scope, which adds markup and style where it
     is first drawn.
     """
-    parts = [_read(name) for name in ("history.js", "protocol.js", "zoom.js", "shelf.js")]
+    parts = [_read(name) for name in ("history.js", "lost_page.js", "protocol.js", "zoom.js", "shelf.js")]
     for name, (files, renderer, style, markup) in ELEMENTS.items():
         script = "\n".join(map(_read, files))
         own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"

@@ -5,6 +5,11 @@ const shelf = (window.pruningExplorer ??= createShelf());
 function createShelf() {
   keepOneEntryAPage(window.history, window.location);
   watchZoom();
+  loadAgainWhereLost(window, {
+    get storage() { return window.sessionStorage; },
+    reload: () => window.location.reload(),
+    now: () => Date.now(),
+  });
   const renderers = {}, values = { moves: 0, prospect: null, trail: [] }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {
