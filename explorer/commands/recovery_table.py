@@ -11,6 +11,7 @@ from typing import Any
 from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..machine import paths
+from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_measured
 from ..recovery.controls import spread_words
 from ..recovery.cost import counted
@@ -29,7 +30,7 @@ from .printing.files import write
 from .printing.output import note, percent, print_json, progress, show, table
 
 USUAL = TablePlan()
-COLUMNS = ["cut", "removed", "method", "accuracy", "learning rate", "non-zero", "MACs per sample", "loss"]
+BEFORE, AFTER = ["cut", "removed", "method"], ["learning rate", "non-zero", "MACs per sample", "loss"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +122,9 @@ def run(arguments: argparse.Namespace) -> None:
         f"{epochs} epochs for every arm that trains"
     )
     return show(
-        "\n".join([head, "", table(COLUMNS, [cells(row) for row in rows]), *([opening] if opening else [])])
+        "\n".join(
+            [head, "", table(columns(rows), [cells(row) for row in rows]), *([opening] if opening else [])]
+        )
     )
 
 
@@ -143,6 +146,12 @@ def _numbers(text: str, flag: str, kind: Callable[[str], Any]) -> tuple[Any, ...
         return tuple(kind(word) for word in text.split(","))
     except ValueError as error:
         raise RecipeError(f"--{flag} takes numbers with commas between them, got {text[:80]!r}.") from error
+
+
+def columns(rows: Sequence[RecoveryRow]) -> list[str]:
+    """Return the headings of the printed table, with the metric that was measured."""
+    metric = rows[0].measured[0].metric if rows else None
+    return [*BEFORE, metric_title(metric or "accuracy"), *AFTER]
 
 
 def cells(row: RecoveryRow) -> list[Any]:

@@ -18,10 +18,17 @@ from .who_gains import who_gains
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
 HOW = (
+    "Parameters, multiply-adds (MACs) and bytes are those of the smaller model itself. The tuning split was "
+    "used to decide, so numbers on it are a little optimistic."
+)
+OF_ACCURACY = (
     "Accuracy is shown with its 95 % Wilson interval and the number of samples. Its change is counted on "
-    "the same samples for both models, with the paired interval of Bonett and Price. Parameters, "
-    "multiply-adds (MACs) and bytes are those of the smaller model itself. The tuning split was used to "
-    "decide, so accuracy on it is a little optimistic."
+    "the same samples for both models, with the paired interval of Bonett and Price. "
+)
+OF_OTHERS = (
+    "The metric is shown with a 95 % interval from a bootstrap over samples, and with their number. Its "
+    "change is that on the same samples, with the same resamples for both models; fractions of right "
+    "answers have the intervals of Wilson and of Bonett and Price. "
 )
 AGAIN = (
     "The same weights and this recipe give the same smaller model again: save it as recipe.json and run "
@@ -55,7 +62,7 @@ def html_report(pruned: Export) -> bytes:
         "<h2>How it was made</h2>",
         f"<p>{_text(AGAIN.format(name=name))}</p>",
         f"<pre>{_text(json.dumps(report.recipe.to_json()))}</pre>",
-        f"<p class=small>{_text(HOW)}</p>",
+        f"<p class=small>{_text(_how(report))}</p>",
         f"<p class=small>{_text(_where(report))}</p>",
     ]
     return _page(f"{name}, pruned", body)
@@ -73,6 +80,11 @@ def _page(title: str, body: Sequence[str]) -> bytes:
     ).encode()
 
 
+def _how(report: Report) -> str:
+    metric = report.baseline.metric or "accuracy"
+    return (OF_ACCURACY if metric == "accuracy" else OF_OTHERS) + HOW
+
+
 def verdict(report: Report) -> str:
     """Return the result in one sentence."""
     dense, now = report.baseline, report.pruned
@@ -84,7 +96,7 @@ def verdict(report: Report) -> str:
     change = (
         f"; {metric_title(report.drop.metric)} changed by {format_drop(report.drop)}"
         if report.drop
-        else "; accuracy was not measured"
+        else "; nothing was measured on data"
     )
     return f"{left}{change}.".replace("%", " %")
 

@@ -42,3 +42,22 @@ def hover_form(scale: Scale) -> tuple[str, str]:
     (('.1f', ' %'), ('.4g', ' m'))
     """
     return (".1f", " %") if scale.unit == "%" else (".4g", f" {scale.unit}".rstrip())
+
+
+def change_unit(scale: Scale) -> str:
+    """Return what follows a change of that scale.
+
+    >>> change_unit(Scale()), change_unit(Scale("mae", "m", "lower")), change_unit(Scale("r2", ""))
+    (' points', ' m', '')
+    """
+    return " points" if scale.unit == "%" else f" {scale.unit}".rstrip()
+
+
+def change_axis(scale: Scale) -> str:
+    """Return the title of an axis of changes, with the unit.
+
+    >>> change_axis(Scale()), change_axis(Scale("r2", ""))
+    ('Change of accuracy (points)', 'Change of R²')
+    """
+    unit = change_unit(scale).strip()
+    return f"Change of {metric_title(scale.metric)}" + (f" ({unit})" if unit else "")

@@ -17,6 +17,7 @@ from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..registry import CRITERIA
 from ..values.choice import Choice
+from ..values.metric import ACCURACY, Scale
 from ..values.progress import Progress, Step, Work, result_of
 from ..values.recipe import Recipe, check_ratio
 from ..values.report import Report
@@ -76,9 +77,14 @@ class Duel:
         return (*sorted(lost, key=lost.__getitem__), *([CONTROL] if CONTROL in self.reports else []))
 
     @property
+    def scale(self) -> Scale:
+        """Return how the metric's values are read."""
+        return next((r.drop.scale for every in self.reports.values() for r in every if r.drop), ACCURACY)
+
+    @property
     def chance(self) -> tuple[float, float] | None:
-        """Return the lowest and highest drop of the control's seeds."""
-        drops = [report.drop.estimate for report in self.reports.get(CONTROL, ()) if report.drop]
+        """Return the lowest and highest loss of the control's seeds; more is worse, as in `Drop.loss`."""
+        drops = [report.drop.loss for report in self.reports.get(CONTROL, ()) if report.drop]
         return (min(drops), max(drops)) if drops else None
 
     @property
@@ -89,12 +95,12 @@ class Duel:
         if self.chance is None:
             return ()
         ends = {name: self.reports[name][0].drop for name in self.order if name != CONTROL}
-        return tuple(name for name, drop in ends.items() if drop and drop.high < self.chance[0])
+        return tuple(name for name, drop in ends.items() if drop and drop.most_lost < self.chance[0])
 
 
 def _lost(reports: Sequence[Report]) -> float:
-    """Return the mean drop of the accuracy."""
-    drops = [report.drop.estimate for report in reports if report.drop]
+    """Return the mean loss of the metric; more is worse, whichever direction is better."""
+    drops = [report.drop.loss for report in reports if report.drop]
     return sum(drops) / len(drops) if drops else 0.0
 
 
@@ -114,7 +120,7 @@ def duel(
     """
     if model.subject.task is None:
         raise ExplorerError(
-            f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+            f"{model.subject.name!r} has no data, so nothing can be measured; add some with --data."
         )
     recipes = list(_recipes(model.graph, recipe, plan))
     names = {candidate.criterion.name for candidate in recipes}

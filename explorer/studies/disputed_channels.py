@@ -1,4 +1,4 @@
-"""Measures disputed channels themselves: the accuracy if each is removed alone, if all are removed together,
+"""Measures disputed channels themselves: what is lost if each is removed alone, if all are removed together,
 and if as many are removed at random.
 """
 
@@ -69,7 +69,7 @@ def settle(
     """
     if model.subject.task is None:
         raise ExplorerError(
-            f"{model.subject.name!r} has no data, so no accuracy can be measured; add some with --data."
+            f"{model.subject.name!r} has no data, so nothing can be measured; add some with --data."
         )
     if not channels:
         raise ExplorerError(f"No channels of {group!r} are disputed, so there is nothing to measure.")

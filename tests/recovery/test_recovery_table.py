@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from explorer.commands.main import main
-from explorer.commands.recovery_table import cells
+from explorer.commands.recovery_table import cells, columns
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.graph.analysed import Analysed
@@ -165,6 +165,14 @@ def test_several_seeds_are_a_mean_with_their_interval():
     row = RecoveryRow("weight", 0.7, "retrained", measured, 0.01)
     assert cells(row)[:5] == ["weight", "70.0 %", "retrained", "92.0 % (87.0 to 97.0), 3 seeds", "0.01"]
     assert cells(replace(row, measured=measured[:1]))[3] == "90.0 % (82.6 to 94.5), 100 of 100"
+    assert columns([row])[3] == "accuracy"
+
+
+def test_a_regressors_table_names_its_own_metric_and_unit():
+    error = Measurement(metric="mae", value=0.25, low=0.2, high=0.31, unit="m", samples=100)
+    row = RecoveryRow("weight", 0.7, "retrained", (error,), 0.01)
+    assert columns([row])[3] == "mean absolute error" and len(columns([row])) == len(cells(row))
+    assert cells(row)[3].startswith("0.25") and " m" in cells(row)[3] and "%" not in cells(row)[3]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from explorer.studies.criteria_agreement import ALL
 from explorer.studies.criteria_duel import CONTROL, Duel, DuelPlan, duel
 from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
+from explorer.values.report import Drop
 
 FEW = Conditions(samples=200, latency=False)
 
@@ -26,17 +27,17 @@ def mlp():
     return subject, graph_of(subject)
 
 
-def lost(*estimates, high=None):
-    return tuple(
-        SimpleNamespace(drop=SimpleNamespace(estimate=e, high=e + 0.05 if high is None else high))
-        for e in estimates
-    )
+def lost(*estimates, better="higher"):
+    """Reports whose models lose this much, each with an interval of 0.05 on both sides."""
+    sign = 1 if better == "higher" else -1
+    ends = [(sign * e, *sorted((sign * (e - 0.05), sign * (e + 0.05)))) for e in estimates]
+    return tuple(SimpleNamespace(drop=Drop(*of, "undecided", better=better)) for of in ends)
 
 
-def test_who_loses_least_and_who_beats_chance_by_hand():
-    found = Duel(
-        "g", 0.5, {CONTROL: lost(0.3, 0.2), "a": lost(0.18), "b": lost(0.1), "c": lost(0.4)}, {}, 0.95, 5
-    )
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_who_loses_least_and_who_beats_chance_by_hand(better):
+    drops = {CONTROL: (0.3, 0.2), "a": (0.18,), "b": (0.1,), "c": (0.4,)}
+    found = Duel("g", 0.5, {name: lost(*of, better=better) for name, of in drops.items()}, {}, 0.95, 5)
     assert found.order == ("b", "a", "c", CONTROL) and found.chance == (0.2, 0.3) and found.finished
     assert found.beats_chance == ("b",)  # a is below as well, but not with the whole of its interval
     nothing = Duel("g", 0.5, {}, {}, 0.95, 5)

@@ -60,9 +60,11 @@ def _facts(chosen: Sequence[Run]) -> None:
     too.
     """
     columns = {called(run): facts(run) for run in chosen}
-    rows = [fact for fact in facts(chosen[0]) if any(found[fact] for found in columns.values())]
+    every = dict.fromkeys(fact for found in columns.values() for fact in found)  # metrics may differ
+    rows = [fact for fact in every if any(found.get(fact) for found in columns.values())]
     table = {"": rows} | {
-        layout.plain(name): [layout.plain(found[fact]) for fact in rows] for name, found in columns.items()
+        layout.plain(name): [layout.plain(found.get(fact, "")) for fact in rows]
+        for name, found in columns.items()
     }
     st.table(table, border="horizontal", hide_index=True)
 

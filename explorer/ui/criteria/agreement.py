@@ -9,6 +9,7 @@ from ...background.jobs import JobState
 from ...background.lane import Lane
 from ...figures.criteria_agreement import TITLES, criteria_agreement
 from ...figures.criteria_duel import criteria_duel
+from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_drop
 from ...registry import CRITERIA
 from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings
@@ -44,7 +45,7 @@ INTRODUCTION = (
     "measuring can decide. **Random** is the control: a criterion no better than Random tells you nothing."
 )
 MEASURE_HELP = (
-    f"Prunes only this, by each criterion in turn, and measures the accuracy, with {SEEDS} random choices "
+    f"Prunes only this, by each criterion in turn, and measures what is left, with {SEEDS} random choices "
     "as the control. All other faders count as 0 %, and your recipe does not change."
 )
 
@@ -243,8 +244,9 @@ def _draw_duel() -> None:
     if state.error and own:
         layout.draw_notice(state.error)
     if duel is None:
+        metric = metric_title(session.scale().metric)
         st.caption(
-            f"The accuracy that is left if {'every group' if _group() == ALL else 'this group'} loses "
+            f"The {metric} that is left if {'every group' if _group() == ALL else 'this group'} loses "
             f"{100 * _ratio():.0f} % of its channels by each criterion."
         )
         return

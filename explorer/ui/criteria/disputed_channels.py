@@ -85,16 +85,12 @@ def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
 
 
 def _points(drop: Drop | None) -> str:
-    """Return a change in points as text.
+    """Return a change as text, of fractions in points.
 
     >>> _points(Drop(0.02, 0.01, 0.03, "different", 0.95)), _points(None)
     ('-2.0 (-3.0 to -1.0)', '')
     """
-    return (
-        ""
-        if drop is None
-        else f"{-100 * drop.estimate:+.1f} ({-100 * drop.high:+.1f} to {-100 * drop.low:+.1f})"
-    )
+    return "" if drop is None else format_drop(drop).partition("), ")[0].replace(" points", "") + ")"
 
 
 def verdict(settled: Settled) -> str:
@@ -103,10 +99,11 @@ def verdict(settled: Settled) -> str:
     if settled.together:
         words.append(f"Without all {len(settled.channels)}: {format_drop(settled.together)}.")
     if len(settled.chance) == SEEDS:
-        ends = sorted(-100 * drop.estimate for drop in settled.chance)
-        words.append(
-            f"Without as many chosen at random, {SEEDS} times: {ends[0]:+.1f} to {ends[-1]:+.1f} points."
-        )
+        ends = [
+            format_drop(drop).partition(" (")[0]
+            for drop in sorted(settled.chance, key=lambda drop: -drop.estimate)
+        ]
+        words.append(f"Without as many chosen at random, {SEEDS} times: {ends[0]} to {ends[-1]}.")
     words.append(
         f"First {settled.samples:,} samples of the tuning split, one-shot, no other fader; intervals at "
         f"level {100 * settled.level:.2f} % each, so that together they hold at 95 %."

@@ -14,6 +14,7 @@ from ...errors import ExplorerError
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.environment import environment
+from ...measuring.metric_words import metric_title
 from ...measuring.statistics import format_drop, openings_level
 from ...pruning.decision import calibrate, decide, masks_for
 from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
@@ -35,7 +36,7 @@ KEPT = "kept"  # what was measured of the run that was kept last
 POPOVER_WIDTH = 320  # pixels
 NOT_FINAL = "Only final numbers are kept; wait until this recipe is measured, then keep it."
 WHY = (
-    "Faders are tuned on the tuning split, so accuracy there is a little optimistic. Once you have decided, "
+    "Faders are tuned on the tuning split, so numbers there are a little optimistic. Once you have decided, "
     "check on data that no decision was made on. Looking often would make it tuning data too, so each look "
     "is counted and judged more strictly."
 )
@@ -186,7 +187,7 @@ def _progress(state: JobState) -> str:
 def _result(report: Report) -> None:
     change = format_drop(report.drop) if report.drop else ""
     lines = [
-        f"**Held-out accuracy {layout.plain(accuracy(report))}**",
+        f"**Held-out {metric_title(report.pruned.metric or 'accuracy')} {layout.plain(accuracy(report))}**",
         f"dense {accuracy(report, 'baseline')}",
         change,
     ]

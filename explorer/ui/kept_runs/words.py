@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.predicted_loss import loss_words
 from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.stored_run import Run
@@ -84,12 +85,12 @@ def when(run: Run) -> str:
 
 
 def accuracy(report: Report, which: str = "pruned") -> str:
-    """Return the accuracy with its range and samples."""
+    """Return what the metric measured, with its range and samples."""
     return accuracy_of(getattr(report, which), report.total_samples)
 
 
 def accuracy_of(measured: Measurement, total: int) -> str:
-    """Return an accuracy with its range and samples out of the total."""
+    """Return a measured number with its range and samples out of the total."""
     return NOT_MEASURED if measured.value is None else format_measured(measured, total)
 
 
@@ -104,8 +105,8 @@ def facts(run: Run) -> dict[str, str]:
         "Data": _data(report),
         "Recipe": summary(recipe),
         **_after(run),
-        "Accuracy": accuracy(report),
-        "Dense accuracy": accuracy(report, "baseline"),
+        metric_heading(now.metric): accuracy(report),
+        f"Dense {metric_title(now.metric or 'accuracy')}": accuracy(report, "baseline"),
         "Change": f"{change})" if report.drop else NOT_MEASURED,
         "Verdict": verdict,
         "Loss": _loss(report),

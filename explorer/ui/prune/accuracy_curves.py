@@ -218,8 +218,7 @@ def draw() -> None:
     """Draw the question as a row of widgets, and the figure, which grows in place while it is measured."""
     if session.subject().task is None:
         st.caption(
-            "This model came without data, so there is no accuracy to measure; add some with --data when "
-            "starting."
+            "This model came without data, so nothing is measured; add some with --data when starting."
         )
         return
     bring_plotly()

@@ -28,8 +28,8 @@ LANE = Lane("scan")
 FOUND, LOOKED = "scans found", "scans looked for on disk"
 KEPT = 8  # scans, the last ones
 HELP = (
-    "Prunes each part alone, at nine ratios, and measures the accuracy: dark orange tracks are sensitive, "
-    "pale ones are not. Costs of single parts don't add up; the measured accuracy above is what counts."
+    "Prunes each part alone, at nine ratios, and measures the model: dark orange tracks are sensitive, "
+    "pale ones are not. Costs of single parts don't add up; the measured number above is what counts."
 )
 AFTER_KEY = "sensitivity after repair"
 AFTER_HELP = (

@@ -9,6 +9,7 @@ import streamlit as st
 from ...background.lane import LONG, Lane
 from ...figures.accuracy_curve import Axis
 from ...figures.recovery_curve import recovery_curve as drawn_curve
+from ...measuring.metric_words import metric_heading
 from ...recovery.recovery_curve import STEPS, RecoveryCurve, curve_cost, recovery_curve
 from ...recovery.training_plan import RecoveryPlan
 from .. import session
@@ -26,7 +27,7 @@ COUNT = Offer("recovery curve points", STEPS.keys(), 3)
 AXES: dict[Axis, str] = {"nonzero_params": "non-zero", "params": "parameters", "macs": "MACs"}
 TOLD = (
     "The same plan at several strengths of this recipe (every ratio times the strength): where does "
-    "accuracy break, and how far does training move that?"
+    "the model break, and how far does training move that?"
 )
 
 
@@ -50,7 +51,7 @@ def _key(plan: RecoveryPlan) -> Hashable:
 
 def draw(plan: RecoveryPlan) -> None:
     """Draw the whole section."""
-    st.header("Accuracy at several strengths", anchor=False)
+    st.header(f"{metric_heading(session.scale().metric)} at several strengths", anchor=False)
     st.caption(TOLD)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         COUNT.switch("Points")

@@ -13,6 +13,7 @@ from explorer.measuring.statistics import paired_drop
 from explorer.studies.criteria_agreement import ALL, Agreement
 from explorer.studies.criteria_duel import CONTROL, Duel
 from explorer.values.recipe import Recipe
+from explorer.values.report import Drop
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,7 @@ def test_the_heat_map_shows_the_matrix_and_gaps_where_nothing_is_known():
 
 
 def report(b, seed=0):
-    measured = SimpleNamespace(samples=1000, accuracy=0.5, loss=1.25)
+    measured = SimpleNamespace(samples=1000, value=0.5, loss=1.25)
     return SimpleNamespace(recipe=Recipe(seed=seed), drop=paired_drop(b, 0, 1000), pruned=measured)
 
 
@@ -56,6 +57,20 @@ def test_the_duel_shows_every_criterion_and_each_seed_of_chance():
     drop = paired_drop(100, 0, 1000)
     assert criteria.error_x.array[0] == pytest.approx(100 * (drop.estimate - drop.low))
     assert not criteria_duel(None).data
+
+
+def test_the_duel_of_a_regressor_has_its_own_unit_and_direction():
+    drop = Drop(-0.4, -0.6, -0.2, "different", 0.95, "mae", "m", "lower", 0.02)
+    measured = SimpleNamespace(samples=1000, value=0.9, loss=1.25)
+    one = SimpleNamespace(recipe=Recipe(), drop=drop, pruned=measured)
+    (dots, chance) = (
+        drawn := criteria_duel(Duel("g", 0.5, {CONTROL: (one,), "a": (one,)}, {}, 0.95, 2))
+    ).data
+    title, axis = drawn.layout.title.text, drawn.layout.xaxis.title.text
+    assert "mean absolute error" in title and axis == "Change of mean absolute error (m)"
+    assert list(dots.x) == list(chance.x) == [0.4] and "points" not in dots.hovertemplate
+    assert (dots.error_x.array[0], dots.error_x.arrayminus[0]) == pytest.approx((0.2, 0.2))
+    assert (drawn.layout.shapes[0].x0, drawn.layout.shapes[0].x1) == (0.4, 0.4)
 
 
 # --------------------------------------------------------------------------- the page
