@@ -42,7 +42,7 @@ def test_every_page_works_and_says_what_is_measured():
         opened(recipe=Recipe(channels={"conv1": 0.5})),
         lambda app: "Mean absolute error" in str(sent(app).get("cards")),
     )
-    assert "mean absolute error you can afford to lose (%)" in str(
+    assert "how much worse may the mean absolute error get? (%)" in str(
         [field.label for field in app.number_input]
     )
     assert "lower is better" in str(sent(app)["cards"]) and "R²" in str(sent(app)["cards"])

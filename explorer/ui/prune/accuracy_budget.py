@@ -85,7 +85,7 @@ def draw() -> None:
         return
     scale = session.scale()
     st.number_input(
-        f"Or: {metric_title(scale.metric)} you can afford to lose ({allowance_unit(scale)})",
+        f"Or: how much worse may the {metric_title(scale.metric)} get? ({allowance_unit(scale)})",
         0.1,
         50.0,
         key=session.start_from(POINTS, 5.0),
