@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="channel",
         help=f"{LIVE} and {ALLOCATORS}: what is removed (default: channel)",
     )
-    epochs = f"of each training (default: {live.epochs}; for {REPAIRS} {_listed(RepairPlan().epochs)})"
+    epochs = f"of each training (default: {live.epochs}; for {REPAIRS} {_listed(RepairPlan().epochs)}); "
+    epochs += f"{LIVE}: one number, or one for each model"
     add("--epochs", metavar="N,...", help=epochs)
     add("--training", type=int, metavar="N", help="train on the first N training samples (default: all)")
     add("--once", action="store_true", help=f"{LIVE}: do not retrain a second time with another seed")
@@ -83,11 +84,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _live(arguments: argparse.Namespace, conditions: Conditions) -> None:
-    (epochs,) = _whole(arguments.epochs or str(LivePlan().epochs), 1)
+    each = _whole(arguments.epochs or str(LivePlan().epochs))
+    if len(each) not in (1, len(arguments.model)):
+        raise ExplorerError(f"--epochs takes one number, or one for each model, got {arguments.epochs!r}.")
     kind, training = arguments.granularity, arguments.training
     names = _names(arguments.allocators) or LivePlan().allocators
-    plan = LivePlan(arguments.recipes, arguments.left, kind, epochs, training, not arguments.once, names)
-    studies = [followed(live_numbers(model, plan, conditions), counted) for model in _models(arguments)]
+    plan = LivePlan(arguments.recipes, arguments.left, kind, each[0], training, not arguments.once, names)
+    plans = [replace(plan, epochs=epochs) for epochs in each] * (len(arguments.model) // len(each))
+    studies = [
+        followed(live_numbers(model, own, conditions), counted)
+        for model, own in zip(_models(arguments), plans, strict=True)
+    ]
     if arguments.output:
         write(arguments.output, live_figure(studies).to_html(config=CONFIG).encode())
     if arguments.json:
@@ -175,12 +182,11 @@ def _fractions(text: str | None) -> tuple[float, ...]:
     return values
 
 
-def _whole(text: str, most: int | None = None) -> tuple[int, ...]:
+def _whole(text: str) -> tuple[int, ...]:
     try:
         values = tuple(int(word) for word in text.split(","))
     except ValueError:
         values = ()
-    if not values or (most is not None and len(values) > most):
-        what = "one whole number" if most == 1 else "whole numbers such as 1,5"
-        raise ExplorerError(f"--epochs takes {what} here, got {text!r}.")
+    if not values:
+        raise ExplorerError(f"--epochs takes whole numbers such as 1,5, got {text!r}.")
     return values

@@ -201,6 +201,20 @@ def test_the_markdown_table_has_a_column_for_each_model_and_says_what_is_better(
     assert "| norms recalibrated | - | - | - |  |" in lines
 
 
+def test_each_model_may_have_epochs_of_its_own(measured, monkeypatch, capsys):
+    plans = []
+
+    def noted(_, plan, *__):
+        plans.append(plan.epochs)
+        return iter_of(measured[2][-1])
+
+    monkeypatch.setattr("explorer.commands.study.live_numbers", noted)
+    assert main("study live-numbers digits-mlp digits-mlp --epochs 10,3".split()) == 0 and plans == [10, 3]
+    assert main("study live-numbers digits-mlp digits-mlp --epochs 4".split()) == 0 and plans[2:] == [4, 4]
+    assert main("study live-numbers digits-mlp --epochs 10,3".split()) == 2 and len(plans) == 4
+    assert "one for each model" in capsys.readouterr().err
+
+
 def iter_of(found):
     from explorer.values.progress import Step
 
