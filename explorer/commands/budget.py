@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from dataclasses import replace
 from typing import Any
 
 from ..engine.conditions import Conditions
@@ -108,7 +107,7 @@ def _wish(
         if arguments.allocator is not None:
             raise ExplorerError("Give either --over or --allocator: a plan over several kinds has its own.")
         kinds = kinds_from(arguments.over)
-        work = joint_losses(model, recipe, kinds, replace(conditions, latency=False))
+        work = joint_losses(model, recipe, kinds, conditions)
         return JointWish(followed(as_work(work), counted), saves=arguments.cost)
     name, params = allocator_of(arguments, USUAL)
     losses = losses_for(arguments, model, recipe, name, arguments.granularity)

@@ -147,16 +147,16 @@ def _tables(arguments: argparse.Namespace, measure: Callable[[Analysed], Any], w
     """Print a table for each model, each once it is complete; or one of all models in the end."""
     if arguments.markdown and words.markdown is None:
         raise ExplorerError(f"study {arguments.question} has no Markdown table; leave --markdown out.")
-    found: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
     for model in _models(arguments):
-        rows = found[model.subject.name] = followed(measure(model), counted)
+        rows = tables[model.subject.name] = followed(measure(model), counted)
         if not (arguments.json or arguments.markdown):
             show(words.text(model.subject.name, rows) + "\n")
     if arguments.json:
-        tables = [{"model": name, "rows": [row.to_json() for row in rows]} for name, rows in found.items()]
-        print_json({"question": arguments.question, "models": tables})
+        models = [{"model": name, "rows": [row.to_json() for row in rows]} for name, rows in tables.items()]
+        print_json({"question": arguments.question, "models": models})
     elif words.markdown is not None and arguments.markdown:
-        show(words.markdown(found))
+        show(words.markdown(tables))
 
 
 def _models(arguments: argparse.Namespace) -> Iterator[Analysed]:

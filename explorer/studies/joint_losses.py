@@ -1,6 +1,7 @@
 """What each block, each coupled group and each layer costs alone: what a plan over several kinds needs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..allocators.context import Losses
 from ..engine.conditions import Conditions
@@ -33,6 +34,7 @@ def joint_losses(
     if unknown or not kinds:
         given = repr(unknown[0][:80]) if unknown else "none"
         raise ExplorerError(f"A plan spends on some of {', '.join(KINDS)}, got {given}.")
+    conditions = replace(conditions, latency=False)
     losses: dict[str, Losses] = {}
     for kind in kinds:
         losses[kind] = yield from _losses(model, recipe, kind, conditions)

@@ -126,15 +126,15 @@ def _plan(target: float) -> Callable[[], Work[Recipe]]:
     model, recipe, device, wish = session.model(), session.recipe(), session.conditions().device, wished()
 
     def planned() -> Returning[Recipe]:
-        found = replace((yield from wish()), target=target)
-        return (yield from timed(model, lambda: joint_plan(model, recipe, found, device), device))
+        wanted = replace((yield from wish()), target=target)
+        return (yield from timed(model, lambda: joint_plan(model, recipe, wanted, device), device))
 
     return lambda: as_work(planned())
 
 
 def _draw(key: Hashable, target: float) -> None:
     job = AskedJob(LANE, key)
-    state, found = job.state(_plan(target)), job.value(Recipe)
+    state, plan = job.state(_plan(target)), job.value(Recipe)
     own = job.asked and state.key == job.key
     if own and state.error:
         layout.draw_notice(state.error)
@@ -145,14 +145,14 @@ def _draw(key: Hashable, target: float) -> None:
             share, f"{now.label}: {now.done:,} of {now.total:,}" if now else "Waiting for its turn"
         )
         st.button("Stop", "stop joint", on_click=job.stop, type="tertiary")
-    elif found is not None:
-        st.caption(f"Plan found: {described(found)}.")
+    elif plan is not None:
+        st.caption(f"Plan found: {described(plan)}.")
         st.button(
             "Apply to the faders",
             "take joint",
             "You can undo this.",
             _take,
-            (found, target),
+            (plan, target),
             icon=":material/equalizer:",
             type="primary",
         )
@@ -175,7 +175,7 @@ def described(recipe: Recipe) -> str:
     return ", ".join(filter(None, words)) or "nothing"
 
 
-def _take(found: Recipe, target: float) -> None:
-    session.attempt(session.set_recipe, found, f"one plan over kinds at {100 * target:g} %")
+def _take(plan: Recipe, target: float) -> None:
+    session.attempt(session.set_recipe, plan, f"one plan over kinds at {100 * target:g} %")
     regions.hurry()
     st.rerun()
