@@ -29,7 +29,7 @@ class Fault(ABC):
         """Return what the tensor is taken for."""
 
     @contextmanager
-    def made(self) -> Iterator[None]:
+    def in_place(self) -> Iterator[None]:
         right = self.tensor.data
         try:
             self.tensor.data = self.spoiled(right)
@@ -83,5 +83,5 @@ class FaultyRun(WideRun):
     def run_node(self, n: fx.Node) -> Any:
         if self._fault is None or self._fault.only not in (None, n):
             return super().run_node(n)
-        with self._fault.made():
+        with self._fault.in_place():
             return super().run_node(n)

@@ -41,14 +41,14 @@ def write_casts(graph: fx.Graph, device: str, dtype: torch.dtype) -> None:
             "where this changes nothing; write torch.autocast(x.device.type) to prune channels, weights can "
             "be."
         )
-    made: dict[tuple[fx.Node, torch.dtype], fx.Node] = {}
+    casts: dict[tuple[fx.Node, torch.dtype], fx.Node] = {}
     for node in list(graph.nodes):
         if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
             continue
         for source, into in _casts(node, dtype).items():
-            if (source, into) not in made:
-                made[source, into] = _cast(graph, node, source, into)
-            node.replace_input_with(source, made[source, into])
+            if (source, into) not in casts:
+                casts[source, into] = _cast(graph, node, source, into)
+            node.replace_input_with(source, casts[source, into])
 
 
 def _cast(graph: fx.Graph, node: fx.Node, source: fx.Node, into: torch.dtype) -> fx.Node:
@@ -83,10 +83,8 @@ def _casts(node: fx.Node, dtype: torch.dtype) -> Casts:
         if step.into not in (None, value.dtype) and step.read is value
     }
     every: Casts = {source: dtype for source, value in fractions.items() if value.dtype != dtype}
-    for casts in (
-        own,
-        every,
-    ):  # an operator that moves its arguments before it casts them may cast them first
+    # an operator that moves its arguments before it casts them may cast them first
+    for casts in (own, every):
         if _computing(_steps(node, values, casts)) == _computing(wanted):
             return casts
     raise GraphError(

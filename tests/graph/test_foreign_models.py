@@ -407,7 +407,7 @@ def test_a_transformer_under_autocast_is_proven():
     assert report.verified and report.graph_rel_diff == 0, report.reason
 
 
-def told(model: nn.Module, *shape: int) -> str:
+def why_not(model: nn.Module, *shape: int) -> str:
     """Why a model has no graph."""
     return str(graph_of(subject_of(model, *shape)).profile.error)
 
@@ -422,7 +422,7 @@ def test_an_autocast_that_cannot_be_written_out_is_one_sentence():
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 return self.inner(x)[0]
 
-    assert told(Recurrent(), 3, 4) == (
+    assert why_not(Recurrent(), 3, 4) == (
         "Under torch.autocast 'gru' in inner casts between its own steps; take it out of autocast to prune "
         "channels, weights can be."
     )
