@@ -1,6 +1,7 @@
 """Sources whose targets are no classes of pictures: masks, arrays of any kind, none at all, tables."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,8 @@ def test_a_table_has_a_target_column(capsys):
         ("csv:missing.csv?target=y", "cannot be read as a table"),
         ("csv:short.csv?target=y", "Line 3 of 'short.csv' has 1 cells instead of 2"),
         ("csv:words.csv?target=y", "Line 2 of 'words.csv' holds 'tall' where a number must be"),
+        ("csv:gaps.csv?target=y", "Column 'y' of 'gaps.csv' is empty in row 2; fill it in, or remove the"),
+        ("csv:lone.csv?target=y", "'lone.csv' has the target column alone; add columns that the model reads"),
         ("csv:wide.csv?target=y", r"have the shape \(1,\), but .* reads \(3,\)"),
     ],
 )
@@ -130,5 +133,75 @@ def test_a_table_that_cannot_be_read_is_refused(source, told):
     table("t.csv", lambda i: i)
     for name, text in {"short": "x,y\n1,2\n1\n", "words": "x,y\ntall,2\n", "wide": "x,y\n1,0.5\n"}.items():
         Path(f"{name}.csv").write_text(text)
+    for name, text in {"gaps": "x,y\n1,2\n1,\n", "lone": "y\n1\n"}.items():
+        Path(f"{name}.csv").write_text(text)
     with pytest.raises(LoadError, match=told):
+        load("net.py:regressor", data=source)
+
+
+# --------------------------------------------------------------------------- parquet
+
+
+def parquet_file(name: str, **columns) -> str:
+    pyarrow, writing = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    writing.write_table(pyarrow.table(columns), name)
+    return f"parquet:{name}?target=y"
+
+
+ROWS = {"a": list(range(40)), "b": [i * 2 for i in range(40)], "c": [round(i / 7, 3) for i in range(40)]}
+
+
+@pytest.mark.parametrize(
+    "model, target",
+    [
+        ("regressor", lambda i: i / 3),
+        ("classifier", lambda i: i % 2),
+        ("classifier", lambda i: "ab"[i % 2]),
+        ("regressor", lambda i: i % 2),
+    ],
+)
+def test_a_parquet_file_is_the_same_table(model, target):
+    other = load(f"net.py:{model}", data=table("t.csv", target)).task
+    task = load(
+        f"net.py:{model}", data=parquet_file("t.parquet", **ROWS, y=[target(i) for i in range(40)])
+    ).task
+    assert (task.metrics, task.class_names, task.how) == (other.metrics, other.class_names, other.how)
+    for name in ("tuning", "held_out"):
+        first, second = task.split(name), other.split(name)
+        assert torch.equal(first.inputs, second.inputs) and torch.equal(first.targets, second.targets)
+
+
+def test_true_and_false_are_classes(capsys):
+    source = parquet_file("t.parquet", **ROWS, y=[i % 3 == 0 for i in range(40)])
+    assert measured(capsys, "net.py:classifier", source)["pruned"]["metric"] == "accuracy"
+
+
+@pytest.mark.parametrize(
+    "columns, told",
+    [
+        ({}, "'t.parquet' has no column 'y'; name the target with .*a, b, c"),
+        ({"y": ["x", "y"] * 20}, "The target column holds 2 texts, but the model tells no classes apart"),
+        ({"y": [1.5] * 40, "a": ["x"] * 40}, "Column 'a' of 't.parquet' holds string, but a model reads"),
+        ({"y": [[1.5]] * 40, "a": [[1]] * 40}, "Column 'a' of 't.parquet' holds list<.*>, but a model"),
+        ({"y": [1.5] * 40, "a": [1, None] * 20}, "Column 'a' of 't.parquet' has no number in row 2;"),
+        ({"y": [1.5, float("nan")] * 20}, "Column 'y' of 't.parquet' is empty in row 2; fill it in"),
+        ({"y": [1.5, None] * 20}, "Column 'y' of 't.parquet' is empty in row 2"),
+    ],
+)
+def test_a_parquet_file_that_does_not_fit_is_refused(columns, told):
+    with pytest.raises(LoadError, match=told):
+        load("net.py:regressor", data=parquet_file("t.parquet", **{**ROWS, **columns}))
+
+
+def test_what_is_no_parquet_file_is_refused(monkeypatch):
+    source = parquet_file("t.parquet", **{name: [] for name in "abcy"})
+    with pytest.raises(LoadError, match=r"'t\.parquet' has no rows"):
+        load("net.py:regressor", data=source)
+    Path("t.parquet").write_bytes(b"PAR1" + bytes(50))
+    with pytest.raises(LoadError, match=r"'t\.parquet' cannot be read as a parquet table \("):
+        load("net.py:regressor", data=source)
+    with pytest.raises(LoadError, match=r"There is no file 'none\.parquet'"):
+        load("net.py:regressor", data="parquet:none.parquet?target=y")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(LoadError, match=r"Package pyarrow\.parquet cannot be imported .*explorer\[parquet\]"):
         load("net.py:regressor", data=source)
