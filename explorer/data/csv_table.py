@@ -11,7 +11,7 @@ from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Task
 from .reader import ANY, Reader, check_request
-from .table_columns import Table, table_task
+from .table_columns import Columns, table_task
 
 MAX_BYTES = 1024**3
 
@@ -38,7 +38,7 @@ def csv(path: str = "", reader: Reader = ANY, *, target: str = "", samples: int 
     def texts(place: int) -> list[str]:
         return [row[place].strip() for _, row in rows]
 
-    return table_task(Table("csv", file, names, numbers, texts), target, reader, samples)
+    return table_task(Columns("csv", file, names, numbers, texts), target, reader, samples)
 
 
 def _read(file: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

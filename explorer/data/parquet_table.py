@@ -12,7 +12,7 @@ from ..machine.optional_packages import optional
 from ..registry import DATA
 from ..values.subject import Task
 from .reader import ANY, Reader, check_request, class_name
-from .table_columns import Table, table_task
+from .table_columns import Columns, table_task
 
 MAX_CELLS = 2**28
 READABLE = "whole numbers, fractions, or true and false"
@@ -44,7 +44,7 @@ def parquet(path: str = "", reader: Reader = ANY, *, target: str = "", samples: 
     def texts(place: int) -> list[str]:
         return [_text(cell) for cell in column(place).to_pylist()]
 
-    return table_task(Table("parquet", file, names, numbers, texts), target, reader, samples)
+    return table_task(Columns("parquet", file, names, numbers, texts), target, reader, samples)
 
 
 def _opened(file: Path) -> Any:

@@ -21,7 +21,7 @@ MISSING = ("", "nan", "none")
 
 
 @dataclass(frozen=True)
-class Table:
+class Columns:
     """A table that can be read column by column.
 
     Args:
@@ -39,7 +39,7 @@ class Table:
     texts: Callable[[int], list[str]]
 
 
-def table_task(table: Table, target: str, reader: Reader, samples: int) -> Task:
+def table_task(table: Columns, target: str, reader: Reader, samples: int) -> Task:
     """Return a task of classes, where the model gives a row of scores, or else of numbers to predict.
 
     Raises:

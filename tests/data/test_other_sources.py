@@ -26,6 +26,27 @@ def regressor():
     model.input_shape = (3,)
     return model
 
+class Pairs(nn.Module):
+    def __init__(self, answers):
+        super().__init__()
+        self.embed = nn.Embedding(20, 8)
+        self.out = nn.Sequential(nn.Linear(9, 8), nn.ReLU(), nn.Linear(8, answers))
+        self.example_input = {"words": torch.randint(0, 20, (2, 4)), "age": torch.zeros(2, 1)}
+
+    def forward(self, words, age):
+        return self.out(torch.cat([self.embed(words).mean(1), age], 1))
+
+def pairs():
+    return Pairs(3)
+
+def price():
+    return Pairs(1)
+
+def tokens():
+    model = nn.Sequential(nn.Embedding(20, 8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 20))
+    model.example_input = torch.randint(0, 20, (2, 6))
+    return model
+
 def classifier():
     model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2))
     model.input_shape = (3,)
@@ -102,6 +123,84 @@ def test_arrays_hold_numbers_to_predict_masks_or_no_targets(tmp_path, capsys):
         load("net.py:regressor", data="npz:short.npz")
 
 
+def words_and_age(**more):
+    rng = np.random.default_rng(0)
+    arrays = {"words": rng.integers(0, 20, (60, 4)), "age": rng.random((60, 1)), "targets": np.arange(60) % 3}
+    np.savez("pairs.npz", **{name: array for name, array in (arrays | more).items() if array is not None})
+    return arrays | more
+
+
+def test_several_inputs_are_arrays_of_their_names(capsys):
+    arrays = words_and_age(class_names=["a", "b", "c"])
+    assert measured(capsys, "net.py:pairs", "npz:pairs.npz")["pruned"]["metric"] == "accuracy"
+    subject = load("net.py:pairs", data="npz:pairs.npz")
+    split = subject.task.split("tuning")
+    rows = np.concatenate([arrays["words"], arrays["age"]], 1).astype(np.float32)
+    expected = {tuple(row): int(target) for row, target in zip(rows, arrays["targets"], strict=True)}
+    read = zip(split.inputs_at(0, 30), split.targets_at(0, 30), strict=True)
+    assert all(expected[tuple(row.numpy())] == int(target) for row, target in read)
+    assert (len(split), subject.task.class_names) == (30, ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    "model, targets, metric",
+    [
+        ("pairs", None, "same_answer"),
+        ("pairs", np.eye(3, dtype=int)[np.arange(60) % 3], "multilabel_f1"),
+        ("pairs", np.random.default_rng(1).random((60, 3)), "mae"),
+        ("price", np.random.default_rng(1).random((60, 1)), "mae"),
+        ("price", np.arange(60)[:, None] % 2, "binary_accuracy"),
+    ],
+)
+def test_several_inputs_take_any_targets(capsys, model, targets, metric):
+    words_and_age(targets=targets)
+    assert measured(capsys, f"net.py:{model}", "npz:pairs.npz")["pruned"]["metric"] == metric
+
+
+@pytest.mark.parametrize(
+    "more, sentence",
+    [
+        (
+            {"age": None},
+            "'pairs.npz' holds words, targets, but the model reads 'words', 'age'; store an array",
+        ),
+        (
+            {"words": np.zeros((60, 5), int)},
+            r"'words' in 'pairs.npz' has rows of shape \(5,\), but the model",
+        ),
+        (
+            {"words": np.full((60, 4), 20)},
+            "holds numbers from 20 to 20, but this model reads those from 0 to 19",
+        ),
+        ({"words": np.full((60, 4), 0.5)}, "holds fractions, but this model reads whole numbers"),
+        ({"age": np.full((60, 1), np.nan)}, "'age' in 'pairs.npz' holds NaN or infinite values"),
+        ({"age": np.array([["x"]] * 60)}, "'age' in 'pairs.npz' must hold numbers, got <U1"),
+        ({"age": np.zeros((50, 1))}, "'pairs.npz' has 60 of 'words', 50 of 'age'; give as many rows of each"),
+        ({"targets": np.arange(60)}, "has targets from 0 to 59, but the model knows 3 classes"),
+        ({"targets": np.full((60, 1), np.inf)}, "'targets' in 'pairs.npz' holds NaN or infinite values"),
+    ],
+)
+def test_several_inputs_that_do_not_fit_are_refused(more, sentence):
+    words_and_age(**more)
+    with pytest.raises(LoadError, match=sentence):
+        load("net.py:pairs", data="npz:pairs.npz")
+
+
+def test_whole_numbers_are_inputs_and_targets(capsys):
+    words = np.random.default_rng(0).integers(0, 20, (40, 7))
+    np.savez("texts.npz", inputs=words[:, :-1], targets=words[:, 1:])
+    report = measured(capsys, "net.py:tokens", "npz:texts.npz")
+    assert (report["pruned"]["metric"], list(report["pruned"]["others"])) == (
+        "perplexity",
+        ["next_token_accuracy"],
+    )
+    np.savez("texts.npz", inputs=words[:, :-1] + 1, targets=words[:, 1:])
+    with pytest.raises(
+        LoadError, match="holds numbers from 1 to 20, but this model reads those from 0 to 19"
+    ):
+        load("net.py:tokens", data="npz:texts.npz")
+
+
 def table(name: str, target) -> str:
     rows = [f"{i},{i * 2},{i / 7:.3f},{target(i)}" for i in range(40)]
     Path(name).write_text("a,b,c,y\n" + "\n".join(rows) + "\n")
@@ -117,7 +216,7 @@ def test_a_table_has_a_target_column(capsys):
 
 
 @pytest.mark.parametrize(
-    "source, told",
+    "source, sentence",
     [
         ("csv:t.csv", "has no column ''; name the target with .*a, b, c, y"),
         ("csv:t.csv?target=price", "has no column 'price'"),
@@ -129,13 +228,13 @@ def test_a_table_has_a_target_column(capsys):
         ("csv:wide.csv?target=y", r"have the shape \(1,\), but .* reads \(3,\)"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_refused(source, told):
+def test_a_table_that_cannot_be_read_is_refused(source, sentence):
     table("t.csv", lambda i: i)
     for name, text in {"short": "x,y\n1,2\n1\n", "words": "x,y\ntall,2\n", "wide": "x,y\n1,0.5\n"}.items():
         Path(f"{name}.csv").write_text(text)
     for name, text in {"gaps": "x,y\n1,2\n1,\n", "lone": "y\n1\n"}.items():
         Path(f"{name}.csv").write_text(text)
-    with pytest.raises(LoadError, match=told):
+    with pytest.raises(LoadError, match=sentence):
         load("net.py:regressor", data=source)
 
 
@@ -177,7 +276,7 @@ def test_true_and_false_are_classes(capsys):
 
 
 @pytest.mark.parametrize(
-    "columns, told",
+    "columns, sentence",
     [
         ({}, "'t.parquet' has no column 'y'; name the target with .*a, b, c"),
         ({"y": ["x", "y"] * 20}, "The target column holds 2 texts, but the model tells no classes apart"),
@@ -188,8 +287,8 @@ def test_true_and_false_are_classes(capsys):
         ({"y": [1.5, None] * 20}, "Column 'y' of 't.parquet' is empty in row 2"),
     ],
 )
-def test_a_parquet_file_that_does_not_fit_is_refused(columns, told):
-    with pytest.raises(LoadError, match=told):
+def test_a_parquet_file_that_does_not_fit_is_refused(columns, sentence):
+    with pytest.raises(LoadError, match=sentence):
         load("net.py:regressor", data=parquet_file("t.parquet", **{**ROWS, **columns}))
 
 
