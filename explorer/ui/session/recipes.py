@@ -7,6 +7,7 @@ from .history import History
 from .models import model_name, profile
 from .state import START, checked, state
 
+OWN_KEYS = ("model", "recipe")  # of the URL; pages have others
 
 def history() -> History:
     return state().histories.get(model_name(), START)
@@ -46,13 +47,15 @@ def _move(line: History) -> None:
 
 def address() -> tuple[tuple[str, str], ...]:
     """Return what the page's URL says about model and recipe: names and values."""
-    told = {"model": model_name()} | ({} if recipe() == Recipe() else {"recipe": recipe().to_url()})
-    return tuple(told.items())
+    kept = {} if recipe() == Recipe() else {"recipe": recipe().to_url()}
+    return tuple(({"model": model_name()} | kept).items())
 
 
 def write_url() -> None:
-    """Put model and recipe into the URL; switching pages clears it, so every run of a page calls this."""
-    now = st.query_params.to_dict()
-    wanted = {key: value for key, value in now.items() if key not in ("model", "recipe")} | dict(address())
-    if now != wanted:
-        st.query_params.from_dict(wanted)
+    """Put model and recipe into the URL; switching pages clears it, so every run of a page calls this.
+
+    It is written whatever the browser said when it asked for this run: an address that was sent to it just
+    before may still have been on its way then, and would remain.
+    """
+    others = {key: value for key, value in st.query_params.to_dict().items() if key not in OWN_KEYS}
+    st.query_params.from_dict(others | dict(address()))
