@@ -25,6 +25,7 @@ from ..studies.sensitivity.batch_counter import BatchCounter
 from ..studies.sensitivity.scan_log import Gain
 from ..studies.sensitivity.scan_run import DENSE, dense_count
 from ..studies.sensitivity.values import ScanPlan
+from ..values.granularity import read_graded
 from ..values.progress import PAUSE, Step, Work
 from ..values.recipe import Recipe
 from ..values.samples import Split
@@ -60,7 +61,7 @@ def asked_json(conditions: Conditions, names: Iterable[str] = ALL) -> dict[str, 
 def _plan(asked: Asked) -> ScanPlan:
     plan = asked["plan"]
     recipe = Recipe.from_json(plan["recipe"])
-    return ScanPlan(plan["granularity"], tuple(plan["ratios"]), None, recipe)
+    return ScanPlan(read_graded(plan["granularity"]), tuple(plan["ratios"]), None, recipe)
 
 
 def _conditions(asked: Asked) -> Conditions:
@@ -80,7 +81,7 @@ def _scores(model: Analysed, asked: Asked) -> Work[Any]:
     recipe, device = Recipe.from_json(asked["recipe"]), _conditions(asked).device
     try:
         yield from calibrate(model, recipe, device)
-        yield Step({"channels": packed_tensors(scores_for(model, recipe, device).channels)})
+        yield Step({"scores": packed_tensors(scores_for(model, recipe, device).channels)})
     except ExplorerError as error:
         yield Step({"left_out": str(error)})
 

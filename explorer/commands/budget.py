@@ -11,6 +11,7 @@ from ..measuring.statistics import format_drop, format_measured
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, is_within
 from ..planning.allocation import Allocation
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, GRADED
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
@@ -38,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--granularity",
-        choices=("channel", "weight"),
-        default="channel",
+        choices=GRADED,
+        default=CHANNEL,
         help="what is removed (default: channel)",
     )
     add(

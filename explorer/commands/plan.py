@@ -6,13 +6,13 @@ import json
 from ..allocators.context import Losses
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
-from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..planning.joint_plan import KINDS, JointWish, joint_plan, predicted_loss
+from ..planning.joint_plan import JointWish, joint_plan, predicted_loss
 from ..planning.latency_plan import timed
 from ..studies.block_scan import block_scan
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import ScanPlan
+from ..values.granularity import BLOCK, CHANNEL, GRANULARITIES, Granularity, read_granularity
 from ..values.progress import Progress, as_work
 from ..values.recipe import Recipe
 from .arguments.conditions import add_conditions
@@ -22,7 +22,7 @@ from .printing.files import write
 from .printing.output import followed, print_json, show
 from .printing.report_text import report_text
 
-USUAL = "block,channel"
+USUAL = f"{BLOCK},{CHANNEL}"
 SAVES = ("params", "macs", "bytes", "latency")
 COUNTED = (
     "The plan counts multiply-adds with zero weights as saved. A dense kernel still computes them, so the "
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--over",
         default=USUAL,
         metavar="KIND,...",
-        help=f"what is spent on: some of {', '.join(KINDS)} (default: {USUAL})",
+        help=f"what is spent on: some of {', '.join(GRANULARITIES)} (default: {USUAL})",
     )
     add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
 
@@ -53,10 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe or the data are not valid, or the target cannot be reached.
     """
     device = set_up(arguments.device)
-    model, kinds = opened(arguments), [word.strip() for word in arguments.over.split(",")]
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ExplorerError(f"--over names some of {', '.join(KINDS)}, got {unknown[0][:80]!r}.")
+    model, kinds = opened(arguments), [read_granularity(word.strip()) for word in arguments.over.split(",")]
     recipe = recipe_of(arguments, model)
     conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype, latency=False)
     losses = {kind: _losses(model, recipe, kind, conditions) for kind in kinds}
@@ -80,19 +77,14 @@ def run(arguments: argparse.Namespace) -> None:
     return show(f"{report_text(report)}\n\n{sentence}")
 
 
-def _losses(model: Analysed, recipe: Recipe, kind: str, conditions: Conditions) -> Losses:
+def _losses(model: Analysed, recipe: Recipe, kind: Granularity, conditions: Conditions) -> Losses:
     """Return what each part of a kind costs alone; a model without such parts has none."""
     profile = model.profile
-    if kind == "block":
-        return (
-            followed(block_scan(model, conditions, recipe.after), _words).losses()
-            if profile.free_blocks
-            else {}
-        )
-    if not (profile.free_groups if kind == "channel" else profile.prunable_layers):
+    if not (profile.free_blocks if kind == BLOCK else profile.parts(kind)):
         return {}
-    plan = ScanPlan("channel" if kind == "channel" else "weight", recipe=recipe)
-    return followed(scan(model, plan, conditions), _words).losses()
+    if kind == BLOCK:
+        return followed(block_scan(model, conditions, recipe.after), _words).losses()
+    return followed(scan(model, ScanPlan(kind, recipe=recipe), conditions), _words).losses()
 
 
 def _words(now: Progress) -> str:

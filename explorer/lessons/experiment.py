@@ -24,6 +24,7 @@ from ..pruning.masks import expand
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
+from ..values.granularity import WEIGHT
 from ..values.profile import Masks
 from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
@@ -55,7 +56,7 @@ def run(
         samples = arm.samples or experiment.samples
         if arm.name not in evidence.dense:
             dense, base = yield from _measured(
-                opened, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+                opened, Arm(DENSE, DENSE, WEIGHT), 0.0, Recipe(), samples, device
             )
             evidence = replace(
                 evidence,

@@ -2,6 +2,7 @@
 
 from ..errors import RecipeError, UnknownNameError
 from ..registry import CRITERIA, Plugin
+from ..values.granularity import BLOCK, CHANNEL, PLURALS, WEIGHT
 from ..values.profile import ModelProfile
 from ..values.recipe import Recipe
 
@@ -14,18 +15,18 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
         RecipeError: a channel number beyond its group, or a structured recipe for a model without a graph.
     """
     groups = {group.name: group for group in profile.groups}
-    for kind, names in (("channels", recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
+    for key, names in ((PLURALS[CHANNEL], recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
         for name in names:
             if name not in groups and profile.error:
                 raise RecipeError(f"Channels of this model cannot be pruned: {profile.error}")
             if name not in groups:
-                raise UnknownNameError(f"coupled group (asked for in {kind!r})", name, profile.free_groups)
+                raise UnknownNameError(f"coupled group (asked for in {key!r})", name, profile.free_groups)
     blocks = {block.name: block for block in profile.blocks}
     for name in recipe.blocks:
         if name not in blocks and profile.error:
             raise RecipeError(f"Blocks of this model cannot be removed: {profile.error}")
         if name not in blocks:
-            raise UnknownNameError("block", name, [one.name for one in profile.blocks if not one.reason])
+            raise UnknownNameError(BLOCK, name, [one.name for one in profile.blocks if not one.reason])
         if blocks[name].reason:
             raise RecipeError(f"Block {name!r} cannot be removed: {blocks[name].reason}.")
     for name in recipe.weights:
@@ -54,14 +55,19 @@ def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
         raise RecipeError(f"{error} Choose the model that this recipe was made for.") from error
 
 
+def rates_weights(criterion: Plugin) -> bool:
+    """Whether a criterion rates single weights, not only channels."""
+    return criterion.traits["level"] == WEIGHT
+
+
 def check_rates_weights(criterion: Plugin) -> None:
     """Check that a criterion rates weights.
 
     Raises:
         RecipeError: the criterion rates channels only.
     """
-    if criterion.traits["level"] != "weight":
-        able = ", ".join(name for name, other in CRITERIA.items() if other.traits["level"] == "weight")
+    if not rates_weights(criterion):
+        able = ", ".join(name for name, other in CRITERIA.items() if rates_weights(other))
         raise RecipeError(
             f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}."
         )

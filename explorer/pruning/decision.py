@@ -8,6 +8,7 @@ from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
+from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Masks, Saliencies, Scores
 from ..values.progress import Work
@@ -36,17 +37,17 @@ def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> Salienci
     keep_weights = total <= LARGE or bool(criterion.traits["needs"])
     weights = score_weights(model.profile, recipe, signals)
 
-    def rated(kind: str) -> Scores:
+    def rated(kind: Graded) -> Scores:
         found: Scores | None = _scores.get((kind, *key))
         if found is not None:
             return found
-        if kind == "channels":
+        if kind == CHANNEL:
             return _scores.put((kind, *key), score_channels(model.profile, recipe, signals))
         return _scores.put((kind, *key), dict(weights)) if keep_weights else weights
 
     return Saliencies(
-        MadeWhenAsked(model.profile.free_groups, lambda name: rated("channels")[name]),
-        MadeWhenAsked(weights, lambda name: rated("weights")[name]),
+        MadeWhenAsked(model.profile.free_groups, lambda name: rated(CHANNEL)[name]),
+        MadeWhenAsked(weights, lambda name: rated(WEIGHT)[name]),
     )
 
 

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from ..registry import CRITERIA
 from ..signals.values import LayerSignals
+from ..values.granularity import CHANNEL
 from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Group, Layer, ModelProfile, Saliencies, Slot
 from ..values.recipe import Recipe
+from .checks import rates_weights
 
 SignalsOf = Callable[[Layer], LayerSignals]
 
@@ -76,7 +78,7 @@ def score_channels(
 
     @lru_cache(maxsize=2)  # saliencies are as large as weights
     def outputs(layer: Layer) -> Tensor:
-        return criterion(replace(signals(layer), granularity="channel"), **params)
+        return criterion(replace(signals(layer), granularity=CHANNEL), **params)
 
     wanted = set(profile.free_groups if parts is None else parts)
     return {
@@ -92,7 +94,7 @@ def score_weights(
     """Layer -> the weight's shape, rated when it is read; only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
     params, layers = criterion.check(recipe.criterion.params), profile.prunable_layers
-    wanted = set(layers if parts is None else parts) if criterion.traits["level"] == "weight" else set()
+    wanted = set(layers if parts is None else parts) if rates_weights(criterion) else set()
     return MadeWhenAsked(
         (name for name in layers if name in wanted), lambda name: criterion(signals(layers[name]), **params)
     )

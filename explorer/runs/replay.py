@@ -16,6 +16,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
+from ..values.granularity import BLOCK, CHANNEL, PLURALS, WEIGHT
 from ..values.profile import Masks
 from ..values.progress import Step, Work, mapped
 from ..values.report import Measurement, Report
@@ -28,12 +29,12 @@ def masks_fingerprint(masks: Masks) -> str:
     equal fingerprints.
     """
     digest = hashlib.sha256()
-    for kind, parts in (("channels", masks.channels), ("weights", masks.weights)):
+    for kind, parts in ((PLURALS[CHANNEL], masks.channels), (PLURALS[WEIGHT], masks.weights)):
         for name, mask in sorted(parts.items()):
             digest.update(f"{kind}\0{name}\0{tuple(mask.shape)}\0".encode())
             digest.update(mask.cpu().contiguous().numpy().tobytes())
     for name in masks.blocks:
-        digest.update(f"block\0{name}\0".encode())
+        digest.update(f"{BLOCK}\0{name}\0".encode())
     return digest.hexdigest()[:24]
 
 

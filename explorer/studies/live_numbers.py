@@ -26,6 +26,7 @@ from ..pruning.decision import calibrate, masks_for
 from ..recovery.recover import recover
 from ..recovery.training_plan import RecoveryPlan, suggested
 from ..recovery.values import Recovery
+from ..values.granularity import CHANNEL, Graded
 from ..values.progress import Progress, Returning, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
@@ -53,7 +54,7 @@ class LivePlan:
     Args:
         recipes: how many.
         left: share of the parameters that each leaves.
-        granularity: "channel" or "weight".
+        granularity: what is removed.
         epochs: of each retraining.
         training: only the first so many training samples, for retraining and repair; None = all.
         again: retrain each a second time, with another seed.
@@ -63,7 +64,7 @@ class LivePlan:
 
     recipes: int = 40
     left: float = 0.3
-    granularity: str = "channel"
+    granularity: Graded = CHANNEL
     epochs: int = 2
     training: int | None = None
     again: bool = True

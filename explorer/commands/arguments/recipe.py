@@ -20,6 +20,7 @@ from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
+from ...values.granularity import GRADED, PLURALS, Graded
 from ...values.link import JSON_LIMIT
 from ...values.profile import ModelProfile
 from ...values.progress import as_work
@@ -155,9 +156,9 @@ def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
         )
     if arguments.allocator and arguments.channels is None and arguments.weights is None:
         raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
-    for granularity, family in (("channel", "channels"), ("weight", "weights")):
-        if getattr(arguments, family) is not None:
-            recipe = _with_ratios(arguments, model, recipe, granularity, family)
+    for granularity in GRADED:
+        if getattr(arguments, PLURALS[granularity]) is not None:
+            recipe = _with_ratios(arguments, model, recipe, granularity)
     if arguments.pattern and arguments.weights is None and not recipe.weights:
         recipe = replace(
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
@@ -180,11 +181,10 @@ def _with_ratios(
     arguments: argparse.Namespace,
     model: Analysed,
     recipe: Recipe,
-    granularity: str,
-    family: str,
+    granularity: Graded,
 ) -> Recipe:
-    text, profile = getattr(arguments, family), model.profile
-    parts = profile.free_groups if family == "channels" else profile.prunable_layers
+    family, profile = PLURALS[granularity], model.profile
+    text, parts = getattr(arguments, family), profile.parts(granularity)
     if not parts and "=" not in text:
         why = profile.error or "every one of them is frozen"
         raise RecipeError(f"--{family} has no part of {model.subject.name!r} to prune: {why}")
@@ -222,7 +222,7 @@ def losses_for(
     model: Analysed,
     recipe: Recipe,
     allocator: str,
-    granularity: str,
+    granularity: Graded,
 ) -> Losses | None:
     """Return the losses that an allocator based on a scan needs: from disk if they were measured before,
     otherwise measured now.
@@ -232,7 +232,7 @@ def losses_for(
     """
     if not ALLOCATORS[allocator].traits["needs_scan"]:
         return None
-    plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
+    plan = ScanPlan(granularity, recipe=recipe)
     conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
     result = followed(
         scan(model, plan, conditions),

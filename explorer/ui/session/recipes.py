@@ -9,6 +9,7 @@ from .state import START, checked, state
 
 OWN_KEYS = ("model", "recipe")  # of the URL; pages have others
 
+
 def history() -> History:
     return state().histories.get(model_name(), START)
 
