@@ -100,7 +100,9 @@ def _settings(table: Table) -> Recipe:
             "only."
         )
     try:
-        return Recipe.from_json(given)
+        recipe = Recipe.from_json(given)
+        CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
+        return recipe
     except ExplorerError as error:
         raise LessonError(f"{table.where}: {error}") from error
 

@@ -13,7 +13,6 @@ from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Masks, Saliencies, Scores
 from ..values.progress import Work
 from ..values.recipe import Recipe
-from .checks import check_parts
 from .cutting import Cut, cut
 from .scoring import score, score_channels, score_weights
 
@@ -64,14 +63,7 @@ def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Neve
 
 
 def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
-    """Return the masks and outcomes of a recipe.
-
-    Raises:
-        ExplorerError: the recipe names parts, criteria or parameters that do not exist here.
-    """
-    criterion = CRITERIA[recipe.criterion.name]
-    criterion.check(recipe.criterion.params)
-    check_parts(model.profile, recipe)
+    """Return the masks and outcomes of a recipe that fits the model (see `checks`)."""
     if recipe.is_empty:
         return Cut(Masks({}, {}), ())
     return cut(scores_for(model, recipe, device), model.profile, recipe)
@@ -83,12 +75,7 @@ def masks_for(model: Analysed, recipe: Recipe) -> Masks:
 
 
 def masks_once(model: Analysed, recipe: Recipe) -> Masks:
-    """Return the masks of one recipe with the least memory: only its parts are rated, and nothing is cached.
-
-    Raises:
-        ExplorerError: as in `decide`.
-    """
-    check_parts(model.profile, recipe)
+    """Return the masks of one recipe with the least memory: only its parts are rated; nothing is cached."""
     signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed)
     scores = score(model.profile, recipe, signals, {*recipe.channels, *recipe.remove, *recipe.weights})
     return cut(scores, model.profile, recipe).masks

@@ -74,7 +74,7 @@ def score_channels(
 ) -> dict[str, Tensor]:
     """Group -> (units,); only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
-    params, how = criterion.check(recipe.criterion.params), criterion.traits["reduction"]
+    params, how = recipe.criterion.params, criterion.traits["reduction"]
 
     @lru_cache(maxsize=2)  # saliencies are as large as weights
     def outputs(layer: Layer) -> Tensor:
@@ -93,7 +93,7 @@ def score_weights(
 ) -> MadeWhenAsked[Tensor]:
     """Layer -> the weight's shape, rated when it is read; only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
-    params, layers = criterion.check(recipe.criterion.params), profile.prunable_layers
+    params, layers = recipe.criterion.params, profile.prunable_layers
     wanted = set(layers if parts is None else parts) if rates_weights(criterion) else set()
     return MadeWhenAsked(
         (name for name in layers if name in wanted), lambda name: criterion(signals(layers[name]), **params)

@@ -14,6 +14,7 @@ from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
+from ..pruning.checks import check_recipe
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
 from ..values.granularity import BLOCK, CHANNEL, PLURALS, WEIGHT
@@ -79,6 +80,7 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
             this, or of a recovered model whose weights are gone.
     """
     _check(model.subject, run)
+    check_recipe(model.profile, run.report.recipe)
     recipe, measured = run.report.recipe, run.report.pruned
     anew = replace(
         model.subject, id=f"{model.subject.id} {uuid.uuid4().hex}"

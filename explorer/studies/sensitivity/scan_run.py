@@ -16,7 +16,7 @@ from ...machine.version import __version__
 from ...measuring.judging import judge_for, names_of
 from ...measuring.statistics import look_schedule, wilson
 from ...measuring.tally import EMPTY, Tally
-from ...pruning.checks import check_parts
+from ...pruning.checks import check_recipe
 from ...pruning.cutting import cut
 from ...values.granularity import CHANNEL, PLURALS, WEIGHT
 from ...values.profile import Saliencies
@@ -106,7 +106,7 @@ class ScanRun:
         if not self._touched:
             why = f": {model.profile.error}" if model.profile.error else "; each group is frozen."
             raise ExplorerError(f"No {PLURALS[plan.granularity]} of this model can be pruned{why}")
-        check_parts(model.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
+        check_recipe(model.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
         self._points = {part: self._points_of(part) for part in self._touched}
         self._log = log
         self._base: Tally = EMPTY

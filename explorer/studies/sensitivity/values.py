@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import RecipeError
 from ...measuring.statistics import p_value_of, paired_p_value
-from ...values.granularity import CHANNEL, Graded, read_graded
+from ...values.granularity import CHANNEL, GRADED, Graded
 from ...values.recipe import Recipe, check_ratio
 from ...values.report import Drop, Measurement
 from .findings import PointFinding, findings
@@ -40,7 +40,8 @@ class ScanPlan:
     recipe: Recipe = DENSE
 
     def __post_init__(self) -> None:
-        read_graded(self.granularity)
+        if self.granularity not in GRADED:
+            raise RecipeError(f"Granularity must be {' or '.join(GRADED)}, got {self.granularity!r}.")
         if self.tolerance is not None and not 0 < self.tolerance < 1:
             raise RecipeError(f"Tolerance must be in (0, 1), got {self.tolerance!r}.")
         kept = sorted({check_ratio("the scan", ratio) for ratio in self.ratios} - {0.0})

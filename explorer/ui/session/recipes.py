@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from ...pruning.checks import check_brought, check_recipe
 from ...values.recipe import Recipe
 from .history import History
 from .models import model_name, profile
-from .state import START, checked, state
+from .state import START, state
 
 OWN_KEYS = ("model", "recipe")  # of the URL; pages have others
 
@@ -27,7 +28,18 @@ def set_recipe(value: Recipe, why: str) -> None:
     Raises:
         ExplorerError: it does not fit the model; the recipe is unchanged.
     """
-    _move(history().then(checked(profile(), value), why))
+    check_recipe(profile(), value)
+    _move(history().then(value, why))
+
+
+def bring_recipe(value: Recipe, why: str) -> None:
+    """Set a recipe that comes from elsewhere, such as a file, as `set_recipe` does.
+
+    Raises:
+        ExplorerError: it does not fit the model, and was most likely made for another one.
+    """
+    check_brought(profile(), value)
+    _move(history().then(value, why))
 
 
 def undo() -> None:
