@@ -31,7 +31,7 @@ from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
 from .evidence import ArmPoint, Evidence, Timed
-from .recipes import recipe_steps
+from .recipes import fits, recipe_steps
 from .values import DENSE, Arm, Experiment
 
 ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
@@ -46,8 +46,11 @@ def run(
         model: the model of the experiment, except for arms that name their own.
         load: name -> model.
     Raises:
-        ExplorerError: a model has no data, or has no part that an arm prunes.
+        ExplorerError: a model has no data, has no part that an arm prunes, or compares a part with itself.
     """
+    why = fits(load(model).graph, experiment)
+    if why is not None:
+        raise ExplorerError(why)
     todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
     evidence = Evidence(model, expected=len(todo), environment=environment(device))
     models: dict[Timed, nn.Module] = {}

@@ -127,10 +127,11 @@ def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
     """Return why this experiment makes no sense on a model (two roles are the same part, which would be
     compared with itself), or None.
     """
+    own = [arm for arm in experiment.arms if not arm.model]
     try:
-        if any(arm.granularity == BLOCK for arm in experiment.arms) and not graph.profile.free_blocks:
+        if any(arm.granularity == BLOCK for arm in own) and not graph.profile.free_blocks:
             return "This model has no residual block that can be removed."
-        cut = [arm for arm in experiment.arms if arm.parts != "all"]
+        cut = [arm for arm in own if arm.parts != "all"]
         roles = dict.fromkeys((arm.granularity, role) for arm in cut for role in arm.parts.split("+"))
         parts = [(granularity, part_of(graph, granularity, role)) for granularity, role in roles]
     except ExplorerError as error:

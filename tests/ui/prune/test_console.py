@@ -3,7 +3,10 @@ presets, cards.
 """
 
 import json
+import subprocess
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +20,7 @@ from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
 from explorer.ui.drawing.measurement_cards import WAITING, cards
-from explorer.ui.prune.console.cost import cost_table, estimate
+from explorer.ui.prune.console import cost
 from explorer.ui.prune.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
 from explorer.ui.prune.console.strips import banks, with_pattern
 from explorer.ui.prune.fader_table import edited
@@ -127,9 +130,8 @@ def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
         ),
         BANKS[1],
     )
-    before, after = (
-        ConsoleData("session", 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved)
-    )
+    costs = cost.cost_table(two_layers())
+    before, after = (ConsoleData("session", 1, shown, costs, {"params": 1}) for shown in (BANKS, moved))
     assert before.facts() == after.facts()
     facts = json.loads(json.dumps(after.facts(), allow_nan=False))
     assert [strip["id"] for strip in facts["banks"][0]["strips"]] == ["conv1", "fc"]
@@ -249,17 +251,38 @@ def test_every_mode_shows_all_that_the_recipe_holds():
 # --------------------------------------------------------------------------- the estimate
 
 
+def estimate(profile, *ratios):
+    """What the page's own script makes of the table of costs.
+
+    Args:
+        ratios: of channels, then of weights.
+    """
+    driver = pytest.importorskip("playwright._impl._driver")  # brings a node of its own
+    script = Path(cost.__file__).with_name("cost.js").read_text(encoding="utf-8")
+    units = {group.name: group.units for group in profile.groups}
+    given = [[row.to_json() for row in cost.cost_table(profile)], units, *map(dict, ratios)]
+    program = f"{script}\nprocess.stdout.write(JSON.stringify(estimate(...{json.dumps(given)})));"
+    done = subprocess.run(
+        [driver.compute_driver_executable()[0], "-"],
+        input=program,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return SimpleNamespace(**json.loads(done.stdout))
+
+
 def test_the_estimate_by_hand():
-    table = cost_table(two_layers())
-    found = estimate(table, {"conv1": 4}, {"conv1": 0.5}, {"conv2": 0.25})
+    found = estimate(two_layers(), {"conv1": 0.5}, {"conv2": 0.25})
     assert found.params == 12 / 2 + 4 / 2 + 32 / 2
     assert found.nonzero_params == 12 / 2 + 4 / 2 + 32 / 2 * 0.75
     assert found.macs == 120 / 2 + 320 / 2
 
 
 def test_frozen_groups_do_not_shrink_the_estimate():
-    dense = estimate(cost_table(two_layers()), {}, {}, {})
-    assert estimate(cost_table(two_layers()), {"conv2": 8}, {"conv2": 0.5}, {}) == dense
+    dense = estimate(two_layers(), {}, {})
+    assert estimate(two_layers(), {"conv2": 0.5}, {}) == dense
     assert (dense.params, dense.macs) == (48, 440)
 
 
@@ -268,13 +291,10 @@ def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
     model, task = untrained(name).eval(), DATA[SAMPLES[name].traits["data"]]()
     subject = Subject(subject_id(model), name, model, task, task.example(2))
     graph = graph_of(subject)
-    units = {group.name: group.units for group in graph.profile.groups}
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.4))
     real = prepare(Analysed(subject, graph), recipe).static.params
-    assert estimate(cost_table(graph.profile), units, recipe.channels, {}).params == pytest.approx(
-        real, rel=1e-3
-    )
-    assert estimate(cost_table(graph.profile), units, {}, {}).params > real
+    assert estimate(graph.profile, recipe.channels, {}).params == pytest.approx(real, rel=1e-3)
+    assert estimate(graph.profile, {}, {}).params > real
 
 
 # --------------------------------------------------------------------------- undo
