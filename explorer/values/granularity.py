@@ -11,7 +11,7 @@ CHANNEL: Final = "channel"
 WEIGHT: Final = "weight"
 BLOCK: Final = "block"
 GRADED: tuple[Graded, ...] = (CHANNEL, WEIGHT)
-GRANULARITIES: tuple[Granularity, ...] = (*GRADED, BLOCK)
+GRANULARITIES: tuple[Granularity, ...] = (BLOCK, *GRADED)  # from coarse to fine
 # as recipes, masks, flags and files call the parts
 PLURALS: Mapping[Granularity, str] = {CHANNEL: "channels", WEIGHT: "weights", BLOCK: "blocks"}
 # as a sentence says what is removed

@@ -29,7 +29,7 @@ def test_the_parts_of_a_graded_one_have_ratios(one):
 
 @pytest.mark.parametrize("text", ["head", "", "Channel", None, 1, ["channel"]])
 def test_anything_else_is_refused_with_what_there_is(text):
-    with pytest.raises(UnknownNameError, match="channel, weight, block"):
+    with pytest.raises(UnknownNameError, match="block, channel, weight"):
         read_granularity(text)
 
 

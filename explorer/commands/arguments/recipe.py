@@ -20,7 +20,7 @@ from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
-from ...values.granularity import GRADED, PLURALS, Graded
+from ...values.granularity import GRADED, PLURALS, Graded, Granularity, read_granularity
 from ...values.link import JSON_LIMIT
 from ...values.profile import ModelProfile
 from ...values.progress import as_work
@@ -235,6 +235,15 @@ def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[s
     """
     name = arguments.allocator or usual
     return name, checked_parameters(ALLOCATORS[name], given_parameters(arguments, "allocator"))
+
+
+def kinds_from(text: str) -> tuple[Granularity, ...]:
+    """Return the kinds of units that --over names.
+
+    Raises:
+        UnknownNameError: one of them is none.
+    """
+    return tuple(read_granularity(word.strip()) for word in text.split(","))
 
 
 def losses_for(
