@@ -28,6 +28,8 @@ EXTRAS = {
     "distributed.worker": "cluster",
     "dask.config": "cluster",
     "cryptography": "cluster",
+    "pyarrow": "parquet",
+    "pyarrow.parquet": "parquet",
 }
 PACKAGES = {"PIL.Image": "pillow", "authlib": "Authlib"}
 # torchvision registers shapes for these while it is imported, even with a torch build that its compiled part
