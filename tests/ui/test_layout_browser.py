@@ -34,7 +34,13 @@ BOXES = """() => {
   const columns = [...document.querySelectorAll(".st-key-cockpit [data-testid=stColumn]")].map(box);
   return { metrics: of(".st-key-metrics"), toolbar: of(".st-key-toolbar"),
     faders: columns[0], curve: columns[1],
-    plot: of(".live-figure .plot") };
+    tools: of(".st-key-tools [role=tablist]"), plot: of(".live-figure .plot") };
+}"""
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll(".live-figure .names li")]
+    .map((item) => item.getBoundingClientRect());
+  return boxes.filter((one, i) => boxes.slice(i + 1).some((other) => one.left < other.right - 1
+    && other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1)).length;
 }"""
 BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
@@ -107,13 +113,32 @@ def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(t
     boxes = page.evaluate(BOXES)
     assert boxes["metrics"][3] <= boxes["toolbar"][1] <= boxes["faders"][1]
     assert boxes["faders"][2] <= boxes["curve"][0]  # next to each other
-    assert max(boxes["faders"][3], boxes["plot"][3]) <= WIDE["height"]
+    assert max(boxes["faders"][3], boxes["plot"][3], boxes["tools"][3]) <= WIDE["height"]
+    assert page.evaluate(OVERLAPS) == 0
     page.set_viewport_size(NARROW)
     page.wait_for_timeout(500)
     boxes = page.evaluate(BOXES)
     assert boxes["faders"][3] <= boxes["curve"][1]
     page.locator(".live-figure .plot").scroll_into_view_if_needed()
     assert page.evaluate(BOXES)["metrics"][1] >= 0
+
+
+@pytest.mark.parametrize("model", ["digits-cnn", "shapes-mobilenet"])
+def test_the_row_of_tools_is_seen_at_once_under_the_welcome_too(page, served, model):
+    page.set_default_timeout(PATIENCE)
+    page.set_viewport_size(WIDE)
+    page.goto(f"{served}/?model={model}")
+    rests(page)
+    page.wait_for_selector(".live-figure .names li")
+    expect(page.locator(".st-key-first-minute")).to_contain_text("New here?")
+    boxes = page.evaluate(BOXES)
+    assert boxes["tools"][3] <= WIDE["height"]
+    assert boxes["plot"][3] - boxes["plot"][1] >= 200, "the curve has room to be read"
+    # negative controls: a window that is too low, and entries of a legend that lie on each other
+    page.set_viewport_size({"width": 1400, "height": 700})
+    page.wait_for_function(f"() => ({BOXES})().tools[3] > 700")
+    page.add_style_tag(content=".live-figure .names li { margin-right: -5rem; }")
+    assert page.evaluate(OVERLAPS) > 0
 
 
 def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is_seen(page, served):
