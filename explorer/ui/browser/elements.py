@@ -65,7 +65,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     ),
 }
 # of all elements
-SHARED = ("history.js", "lost_page.js", "protocol.js", "zoom.js", "shelf.js")
+SHARED = ("history.js", "lost_page.js", "row_focus.js", "protocol.js", "zoom.js", "shelf.js")
 IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are there
 ROOM = '<div class="room"></div>'
 # sent with each message, so short; it retries until the shelf is there
