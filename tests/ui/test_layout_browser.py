@@ -36,6 +36,17 @@ BOXES = """() => {
     faders: columns[0], curve: columns[1],
     tools: of(".st-key-tools [role=tablist]"), plot: of(".live-figure .plot") };
 }"""
+CARDS = (
+    "[...document.querySelectorAll('*')].find((node) => node.shadowRoot?.querySelector('.card')).shadowRoot"
+)
+CARDS = f"[...{CARDS}.querySelectorAll('.card')]"
+CUT_NOTES = f"""() => {CARDS}.flatMap((card) => {{
+  const room = card.querySelector(".notes").getBoundingClientRect();
+  return [...card.querySelectorAll(".notes > div:not([hidden])")].filter((note) => {{
+    const box = note.getBoundingClientRect();
+    return box.bottom > room.bottom + 1 || note.scrollWidth > note.clientWidth;
+  }}).map((note) => note.textContent);
+}})"""
 OVERLAPS = """() => {
   const boxes = [...document.querySelectorAll(".live-figure .names li")]
     .map((item) => item.getBoundingClientRect());
@@ -119,8 +130,14 @@ def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(t
     page.wait_for_timeout(500)
     boxes = page.evaluate(BOXES)
     assert boxes["faders"][3] <= boxes["curve"][1]
+    assert page.evaluate(CUT_NOTES) == []
     page.locator(".live-figure .plot").scroll_into_view_if_needed()
     assert page.evaluate(BOXES)["metrics"][1] >= 0
+    # negative control: notes that have no room
+    page.evaluate(
+        f"() => {{ {CARDS}.forEach((card) => (card.querySelector('.notes').style.height = '9px')); }}"
+    )
+    assert len(page.evaluate(CUT_NOTES)) > 0
 
 
 @pytest.mark.parametrize("model", ["digits-cnn", "shapes-mobilenet"])
@@ -156,6 +173,15 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is
         " wide.style.cssText = 'position: absolute; top: 0; left: 0; width: 3000px; height: 9px'; }"
     )
     assert page.evaluate(SIDEWAYS) > 0
+
+
+def test_help_shows_what_can_be_removed_as_pictures(turn_to):
+    page = turn_to("prune")
+    page.locator(".st-key-help-menu button").first.click()
+    pictures = page.locator(".kinds img")
+    expect(pictures).to_have_count(3)
+    assert all(pictures.evaluate_all("(all) => all.map((one) => one.complete && one.naturalWidth > 0)"))
+    page.keyboard.press("Escape")
 
 
 def test_pictures_of_channels_are_shown(turn_to):
