@@ -53,10 +53,12 @@ function withOwn(trace, own, meta) {
 
 function followOwn(plot, legend) {
   const mark = plot.parentElement.querySelector(".prospect") ?? createMark(plot);
-  let frame;
+  let frame, isDue = false, isOver = false;
   const paint = () => { frame = undefined; paintMark(mark, plot, shelf.values.prospect, ownPoints(plot.layout.meta).at(-1)); };
   const soon = () => { frame ??= requestAnimationFrame(paint); };
   const move = () => {
+    isDue = false;
+    if (isOver) return;
     const own = ownPoints(plot.layout.meta), meta = plot.layout.meta;
     const places = plot.data.map((trace, place) => (["trail", "own"].includes(trace.meta) ? place : -1)).filter((place) => place >= 0);
     if (own.length === 0 || places.length === 0) return;
@@ -64,13 +66,15 @@ function followOwn(plot, legend) {
     writeLegend(legend, legendEntries(plot.data.map((trace, place) => changed[places.indexOf(place)] ?? trace), meta.names));
     window.Plotly.restyle(plot, { x: changed.map(({ x }) => x), y: changed.map(({ y }) => y), "error_y.array": changed.map(({ error_y: e }) => e?.array), "error_y.arrayminus": changed.map(({ error_y: e }) => e?.arrayminus) }, places);
   };
+  // the numbers come with the same answer, and are on the screen before Plotly draws, which takes several frames
+  const moveLater = () => { if (!isDue) { isDue = true; requestAnimationFrame(() => setTimeout(move)); } };
   let last = shelf.values.trail;
   const stop = shelf.listen(["prospect", "trail"], (prospect, trail) => {
-    if (trail !== last) { last = trail; move(); }
+    if (trail !== last) { last = trail; moveLater(); }
     soon();
   });
   plot.on("plotly_afterplot", soon);
   const fit = new ResizeObserver(() => { if (plot.offsetHeight && plot.offsetHeight !== plot._fullLayout?.height) window.Plotly.Plots.resize(plot); });
   fit.observe(plot);
-  return () => { stop(); fit.disconnect(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
+  return () => { isOver = true; stop(); fit.disconnect(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
 }
