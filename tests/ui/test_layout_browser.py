@@ -154,7 +154,7 @@ def test_the_row_of_tools_is_seen_at_once_under_the_welcome_too(page, served, mo
     # negative controls: a window that is too low, and entries of a legend that lie on each other
     page.set_viewport_size({"width": 1400, "height": 700})
     page.wait_for_function(f"() => ({BOXES})().tools[3] > 700")
-    page.add_style_tag(content=".live-figure .names li { margin-right: -5rem; }")
+    page.add_style_tag(content=".live-figure .names li { margin-right: -5rem !important; }")
     assert page.evaluate(OVERLAPS) > 0
 
 
