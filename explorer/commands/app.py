@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from .arguments.cluster import add_cluster, shared_studies
+from .arguments.data import add_data
 from .arguments.task import add_task
 
 FIRST_PORT, TRIED = 8501, 20
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)"
     )
-    parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    add_data(parser, several=True)
     add_task(parser)
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named"
@@ -111,20 +112,12 @@ def run(arguments: argparse.Namespace) -> None:
             taken.
     """
     from ..background import job_log
-    from ..loaders.model_text import load
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
-    from .arguments.model import check_names, set_up
+    from .arguments.model import check_names, loaded, set_up
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
-    load_offered = partial(
-        load,
-        data=arguments.data,
-        checkpoint=arguments.checkpoint,
-        task=arguments.task,
-        metric=arguments.metric,
-    )
     lessons, port = own_lessons(arguments.lessons), free_port(arguments.host, arguments.port)
     if arguments.job_log:
         job_log.show()
@@ -133,7 +126,7 @@ def run(arguments: argparse.Namespace) -> None:
             Settings(
                 tuple(arguments.models),
                 arguments.device,
-                load_offered,
+                partial(loaded, arguments=arguments),
                 own_lessons=lessons,
                 studies=studies,
                 quota=arguments.quota,

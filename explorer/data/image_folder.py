@@ -45,7 +45,7 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     """
     classes: dict[str, list[Path]] = {}
     for path in _folders(folder):
-        pictures = sorted(p for p in path.rglob("*") if _is_picture(p, path))
+        pictures = sorted(p for p in path.rglob("*") if is_picture(p, path))
         if pictures and classes.setdefault(class_name(path.name), pictures) is not pictures:
             raise LoadError(
                 f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
@@ -58,13 +58,13 @@ def _files(folder: Path) -> dict[str, list[Path]]:
     return classes
 
 
-def _is_picture(path: Path, folder: Path) -> bool:
+def is_picture(path: Path, folder: Path) -> bool:
     """Whether it is a picture by its name, and neither it nor a folder above it is hidden."""
     hidden = any(map(_is_hidden, path.relative_to(folder).parts))
     return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def _roles(folder: Path) -> dict[str, Path]:
+def roles_of(folder: Path) -> dict[str, Path]:
     """Return the folder of each split; "both" is to be halved.
 
     Raises:
@@ -120,7 +120,7 @@ def image_folder(
     folder = Path(path).expanduser()
     if (places := mask_folders(folder)) is not None:
         return mask_task(folder, places, reader, samples, normalisation(reader, mean, std))
-    listed = {role: _files(place) for role, place in _roles(folder).items()}
+    listed = {role: _files(place) for role, place in roles_of(folder).items()}
     how = []
     if skip_damaged:
         listed, told = _without_damaged(listed, folder)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..allocators.context import AllocationContext, Losses, Part, Ratios, What
+from ..allocators.context import AllocationContext, Losses, Part, Ratios, TargetError, What
 from ..allocators.sensitivity_budget import sensitivity_budget
 from ..errors import RecipeError
 from ..graph.analysed import Analysed
@@ -22,6 +22,8 @@ from .known_latencies import timed_widths, widths_of
 from .recipe_costs import CostModel
 
 KINDS = ("block", "channel", "weight")
+SAVES: tuple[What, ...] = ("params", "macs", "bytes", "latency")
+HIGHEST = 0.9999  # target that no plan is asked to exceed
 Key = tuple[str, str]  # kind and part
 
 
@@ -32,7 +34,7 @@ class JointWish:
     Args:
         losses: kind -> part -> (ratio, growth of the loss) pairs; a block has the ratio 1. Kinds that are
             missing keep what the recipe says.
-        target: fraction of the whole model's cost that is removed.
+        target: fraction of the whole model's cost that is removed; ignored if it is what is searched for.
         saves: the cost: "params", "macs", "bytes" or measured "latency".
         locked: kind and part of what keeps its ratio.
     Raises:
@@ -40,7 +42,7 @@ class JointWish:
     """
 
     losses: Mapping[str, Losses]
-    target: float
+    target: float = 0.0
     saves: What = "params"
     locked: frozenset[Key] = field(default_factory=frozenset)
 
@@ -87,6 +89,19 @@ def joint_plan(model: Analysed, recipe: Recipe, wish: JointWish, device: str = "
     context = AllocationContext(parts, cost, losses)
     plan = sensitivity_budget(scores, wish.target, context, saves=wish.saves)
     return _tidied(_with(bare, {free[name]: ratio for name, ratio in plan.items() if ratio}), profile)
+
+
+def joint_reach(model: Analysed, recipe: Recipe, wish: JointWish, device: str = "cpu") -> tuple[float, float]:
+    """Return the lowest and the highest target that a plan can reach.
+
+    Raises:
+        UnmeasuredError: as in `joint_plan`.
+    """
+    try:
+        joint_plan(model, recipe, replace(wish, target=HIGHEST), device)
+    except TargetError as error:
+        return error.low, error.high
+    return 0.0, HIGHEST
 
 
 def predicted_loss(recipe: Recipe, losses: Mapping[str, Losses]) -> float:

@@ -1,6 +1,6 @@
 """Recipes of different shapes that leave equally many parameters: random ones and those of allocators."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 
@@ -18,6 +18,8 @@ from ..values.recipe import Recipe
 BISECTIONS = 16
 HIGHEST = 0.95  # ratio of one part
 NEAR = 0.03  # of the dense model's parameters: recipes that miss the target by more are left out
+# those that needed no scan when the study of live numbers was declared
+DECLARED = ("uniform", "global_threshold", "uniform_plus", "lamp", "erk")
 RATED_BY = ("l1", "taylor", "fpgm", "random")  # criteria of the allocated recipes; weights have no fpgm
 
 
@@ -87,12 +89,19 @@ def drawn(model: Analysed, recipe: Recipe, granularity: str, left: float, seed: 
     return NamedRecipe(f"random {seed}", *found) if found else None
 
 
-def mixed(model: Analysed, granularity: str, left: float) -> Iterator[NamedRecipe]:
+def mixed(
+    model: Analysed, granularity: str, left: float, allocators: Iterable[str] = DECLARED
+) -> Iterator[NamedRecipe]:
     """Yield different recipes without end, random and allocated ones in turns as long as there are any of the
     latter; all leave nearly this share of the parameters.
+
+    Args:
+        allocators: which ones propose recipes, each with every criterion; those that need a scan propose
+            none.
     """
     seen: set[str] = set()
-    for pair in zip_longest(_random(model, granularity, left), _allocated(model, granularity, left)):
+    proposed = _allocated(model, granularity, left, allocators)
+    for pair in zip_longest(_random(model, granularity, left), proposed):
         for named in pair:
             if named is not None and named.recipe.fingerprint not in seen:
                 seen.add(named.recipe.fingerprint)
@@ -110,14 +119,15 @@ def _random(model: Analysed, granularity: str, left: float) -> Iterator[NamedRec
             yield named
 
 
-def _allocated(model: Analysed, granularity: str, left: float) -> Iterator[NamedRecipe]:
+def _allocated(
+    model: Analysed, granularity: str, left: float, allocators: Iterable[str]
+) -> Iterator[NamedRecipe]:
+    names = [name for name in allocators if not ALLOCATORS[name].traits["needs_scan"]]
     for criterion in RATED_BY:
         if granularity == "weight" and CRITERIA[criterion].traits["level"] != "weight":
             continue
         recipe = replace(Recipe(), criterion=Choice(criterion))
-        for name, allocator in ALLOCATORS.items():
-            if allocator.traits["needs_scan"]:
-                continue
+        for name in names:
             found = allocated(model, recipe, name, granularity, left)
             if found:
                 yield NamedRecipe(f"{name}, {criterion}", *found)

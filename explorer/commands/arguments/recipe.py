@@ -13,6 +13,7 @@ from ...graph.analysed import Analysed
 from ...machine.bounded_file import TooLongError, read_bounded
 from ...machine.environment import pick_device
 from ...planning.allocation import Allocation
+from ...planning.joint_plan import KINDS
 from ...planning.latency_plan import allocated
 from ...pruning.block_scores import lowest_blocks
 from ...pruning.checks import check_brought, check_parts
@@ -215,6 +216,19 @@ def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[s
     """
     name = arguments.allocator or usual
     return name, checked_parameters(ALLOCATORS[name], given_parameters(arguments, "allocator"))
+
+
+def kinds_from(text: str) -> tuple[str, ...]:
+    """Return the kinds of units that --over names.
+
+    Raises:
+        ExplorerError: one of them is none.
+    """
+    kinds = tuple(word.strip() for word in text.split(","))
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown:
+        raise ExplorerError(f"--over names some of {', '.join(KINDS)}, got {unknown[0][:80]!r}.")
+    return kinds
 
 
 def losses_for(

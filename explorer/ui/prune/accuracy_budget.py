@@ -20,7 +20,7 @@ from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
 from ..session.modes import GRANULARITY, MODES, BankName
-from . import sensitivity_scan
+from . import joint_plan, sensitivity_scan
 
 LANE = Lane("budget")
 POINTS, BANK = "budget_points", "budget_bank"
@@ -62,6 +62,8 @@ def _key() -> Hashable:
     """Return what the answer depends on: all of the recipe but the ratios that are searched for, unless they
     are locked.
     """
+    if joint_plan.is_chosen():
+        return joint_plan.settings_key(), _allowed()
     bank, recipe = _bank(), session.recipe()
     kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
     others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
@@ -80,8 +82,9 @@ def _key() -> Hashable:
 
 
 def draw() -> None:
-    """Draw below the choice of an allocator: the allowed drop, the button, and what was found."""
-    if session.subject().task is None:
+    """Draw below the choice of an allocator or a plan: the allowed drop, the button, and what was found."""
+    joint = joint_plan.is_chosen()
+    if session.subject().task is None or (joint and joint_plan.unusable()):
         return
     scale = session.scale()
     st.number_input(
@@ -93,7 +96,7 @@ def draw() -> None:
         format="%g",
         help=HELP,
     )
-    if len(MODES[session.mode()]) > 1:
+    if len(MODES[session.mode()]) > 1 and not joint:
         _banks().select("What is removed")
     regions.watched("budget", _draw, LANE, facet=lambda: (_key(), asked_news(LANE)), progress=True)
 
@@ -104,6 +107,14 @@ def _job() -> AskedJob:
 
 def _search() -> Callable[[], Work[Budget]]:
     model, recipe, conditions, allowed = session.model(), session.recipe(), session.conditions(), _allowed()
+    if joint_plan.is_chosen():
+        wished = joint_plan.wished()
+
+        def planned() -> Work[Budget]:
+            wish = yield from wished()
+            yield from accuracy_budget(model, recipe, allowed, wish, conditions=conditions)
+
+        return planned
     losses, chosen = sensitivity_scan.losses().get(_bank()), Choice(_allocator(), _params())
     wish = Allocation(chosen, granularity=GRANULARITY[_bank()], locked=_locked(), losses=losses)
     return lambda: accuracy_budget(model, recipe, allowed, wish, conditions=conditions)

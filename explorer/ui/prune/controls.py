@@ -20,6 +20,7 @@ from ..session.modes import GRANULARITY, MODES, Mode, in_mode
 from . import (
     accuracy_budget,
     block_switches,
+    joint_plan,
     latency_plan,
     recipe_files,
     sensitivity_scan,
@@ -49,6 +50,7 @@ HELP = {
     "without batch norms. least_squares gives every layer that lost inputs the weights that best "
     "restore the dense layer's outputs: the strongest of the three, without any training.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
+    "joint target": "Of the whole model's cost, this much is saved.",
     "target": "Of all units that are shown and not locked, this much is removed.",
 }
 
@@ -197,6 +199,20 @@ def _presets() -> None:
 
 
 def _allocator() -> None:
+    with (
+        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.container(width=POPOVER_WIDTH),
+    ):
+        joint_plan.draw_way()
+        if joint_plan.is_chosen():
+            joint_plan.draw_choices()
+            joint_plan.draw(_target("joint target", HELP["joint target"]) / 100)
+        else:
+            _one_allocator()
+        accuracy_budget.draw()
+
+
+def _one_allocator() -> None:
     def take() -> None:
         name, per_cent, device = (
             accuracy_budget.ALLOCATOR.now(),
@@ -213,36 +229,26 @@ def _allocator() -> None:
         found = fill(session.model(), session.recipe(), session.mode(), how, session.locks())
         session.set_recipe(found, f"{name} at {per_cent} %")
 
-    with (
-        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
-        st.container(width=POPOVER_WIDTH),
-    ):
-        name = accuracy_budget.ALLOCATOR.select("Allocator")
-        st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
-        widgets.free_form(ALLOCATORS[name], key=name)
-        st.caption(layout.plain(_reach(name)))
-        target = st.slider(
-            "Overall target",
-            0,
-            LARGEST_TARGET,
-            USUAL_TARGET,
-            1,
-            format="%d %%",
-            key="target",
-            help=HELP["target"],
-        )
-        params = widgets.filled_in(ALLOCATORS[name], key=name)
-        if latency_plan.is_wanted(params):
-            latency_plan.draw(name, params, target / 100)
-        else:
-            st.button(
-                "Apply",
-                "apply",
-                "Locked faders stay where they are.",
-                lambda: session.attempt(take),
-                type="primary",
-            )
-        accuracy_budget.draw()
+    name = accuracy_budget.ALLOCATOR.select("Allocator")
+    st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
+    widgets.free_form(ALLOCATORS[name], key=name)
+    st.caption(layout.plain(_reach(name)))
+    target = _target("target", HELP["target"])
+    params = widgets.filled_in(ALLOCATORS[name], key=name)
+    if latency_plan.is_wanted(params):
+        latency_plan.draw(name, params, target / 100)
+        return
+    st.button(
+        "Apply",
+        "apply",
+        "Locked faders stay where they are.",
+        lambda: session.attempt(take),
+        type="primary",
+    )
+
+
+def _target(key: str, help: str) -> int:
+    return st.slider("Overall target", 0, LARGEST_TARGET, USUAL_TARGET, 1, format="%d %%", key=key, help=help)
 
 
 def _reach(name: str) -> str:

@@ -141,7 +141,6 @@ function receive(instance, data) {
   remember(instance);
   build(instance);
   paint(instance);
-  instance.banks.forEach(wrap);
 }
 
 // Elements are rebuilt only when the parts differ: a strip that is being dragged must stay the same element.
@@ -160,7 +159,7 @@ function paint(instance) {
     const view = instance.banks.get(bank.name).strips.get(strip.id);
     paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
   }
-  for (const bank of instance.data.banks) paintNote(instance.banks.get(bank.name), bank);
+  for (const bank of instance.data.banks) paintBank(instance.banks.get(bank.name), bank);
   paintTotals(instance);
   paintDetail(instance);
 }
