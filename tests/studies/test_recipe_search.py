@@ -152,7 +152,7 @@ def test_a_lower_error_wins_where_lower_is_better():
     trials = (error(0, 1.04, 0.5), error(1, 1.00, 0.8), error(2, 1.30, 0.6), error(3, 2.0, 0.2))
     done = Search(SearchPlan(4, largest_drop=0.05), trials)
     assert [t.number for t in done.front] == [3, 0, 1] and done.winner.number == 0
-    assert done.allowed == "5 % of the dense model's mean absolute error"
+    assert done.limit == "mean absolute error rises by at most 5 % of the dense model's"
     as_if_higher = [replace(t, drop=replace(t.drop, better="higher")) for t in trials]
     assert [t.number for t in Search(done.plan, tuple(as_if_higher)).front] == [3]  # the worst of all
     drawn = search_front(done)
