@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
     )
     add_cluster(parser)
+    parser.add_argument(
+        "--auth",
+        metavar="FILE",
+        help="visitors sign in with the provider of this secrets.toml, and runs are kept for each person",
+    )
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     parser.add_argument(
@@ -63,7 +68,8 @@ def add_proxy(parser: argparse.ArgumentParser) -> None:
         "--quota",
         type=quota_bytes,
         metavar="SIZE",
-        help="what the uploads of one visitor may take, such as 200MB (default: 2GB for all together)",
+        help="what the uploads of one visitor, and with --auth the kept runs of a person, may take, such as "
+        "200MB (default: 2GB of uploads for all together)",
     )
 
 
@@ -108,16 +114,18 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, a lesson that is not valid, or a port that is
-            taken.
+        ExplorerError: an unknown model or device, a lesson or a file for sign-in that is not valid, or a port
+            that is taken.
     """
     from ..background import job_log
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
+    from ..ui.shared.sign_in import read_sign_in
     from .arguments.model import check_names, loaded, set_up
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
+    sign_in = read_sign_in(arguments.auth) if arguments.auth else None
     lessons, port = own_lessons(arguments.lessons), free_port(arguments.host, arguments.port)
     if arguments.job_log:
         job_log.show()
@@ -130,6 +138,7 @@ def run(arguments: argparse.Namespace) -> None:
                 own_lessons=lessons,
                 studies=studies,
                 quota=arguments.quota,
+                sign_in=sign_in,
             ),
             host=arguments.host,
             port=port,

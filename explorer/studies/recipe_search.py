@@ -98,7 +98,7 @@ def search(
 
     Args:
         recipe: criterion, repair and the ratios of the other granularity are used by every trial.
-        folder: of the optimiser's journals (default: in the user's cache).
+        folder: of the optimiser's journals (default: next to the runs).
         store: of the runs (default: the user's).
     Raises:
         ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk cannot be
@@ -118,11 +118,15 @@ class RecipeSearch:
     folder: Path | None = None
     store: Store | None = None
 
+    @property
+    def _home(self) -> Path:
+        return self.store.root if self.store else paths.cache()
+
     def steps(self, measuring: TrialMeasuring = ONE_BY_ONE) -> Work[Search]:
         """Yield the same as `search`."""
         model, recipe, plan = self.model, self.recipe, self.plan
         parts = _parts(model, recipe, plan)
-        optuna, place = optional("optuna"), self.folder or paths.cache() / "searches"
+        optuna, place = optional("optuna"), self.folder or self._home / "searches"
         how = replace(self.conditions, latency=False, split="tuning")
         yield reached(0, plan.trials, "Preparing")
         yield from calibrate(model, recipe, how.device)
@@ -184,7 +188,7 @@ class RecipeSearch:
                 queue.finish(asked, None)
 
     def _finish(self, queue: TrialQueue, asked: Any, report: Report) -> None:
-        runs = self.store or Store(paths.cache())
+        runs = self.store or Store(self._home)
         origin = asked.user_attrs.get("origin", "optimiser")
         trial = _trial(asked.number, origin, report, self.plan, runs)
         for name, value in _remembered(trial).items():
@@ -377,6 +381,7 @@ def check_winner(
             f"There is no trial in which {search.limit}, so there is no winner; allow more, or run more "
             "trials."
         )
+    runs.check_room()
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
     note, tags = f"winner of a search, trial {winner.number}", [TAG, "held-out"]
 

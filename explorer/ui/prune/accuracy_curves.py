@@ -276,10 +276,11 @@ def _kept() -> dict[str, Report]:
     if settings.current().classroom is not None:
         return {}
     subject = session.subject().id
-    key = (subject, keeping.store().changed(subject))
+    runs = keeping.store()
+    key = (str(runs.root), subject, runs.changed(subject))
     known: dict[str, Report] | None = _runs.get(key)
     if known is None:
-        kept = [run for run in keeping.store().runs(subject, MOST_KEPT) if not is_trial(run)]
+        kept = [run for run in runs.runs(subject, MOST_KEPT) if not is_trial(run)]
         known = _runs.put(key, {called(run): run.report for run in kept})
     return known
 

@@ -136,8 +136,9 @@ def _facet() -> Hashable:
 
 def _start() -> None:
     model, recipe, plan, how = session.model(), session.recipe(), _plan(), session.conditions()
+    runs = keeping.store()  # of whoever is signed in, which the worker does not know
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: settings.current().studies.search(model, recipe, plan, how))
+    session.job(LANE, _key(), lambda: settings.current().studies.search(model, recipe, plan, how, runs))
 
 
 def _search_more() -> None:
@@ -288,10 +289,10 @@ def _winner_key(winner: Trial) -> Hashable:
 
 
 def _check() -> None:
-    model, found, how = session.model(), _found(), session.conditions()
+    model, found, how, runs = session.model(), _found(), session.conditions(), keeping.store()
     if found is not None and found.winner is not None:
         session.resume(WINNER)
-        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(model, found, how))
+        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(model, found, how, store=runs))
 
 
 def _draw_winner() -> None:

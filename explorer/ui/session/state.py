@@ -23,6 +23,7 @@ from ...values.recipe import Recipe
 from ..shared import models, settings
 from .history import History, PastRecipe
 from .modes import Lock, Mode
+from .person import person
 
 KEY = "pruning_explorer"
 START = History(PastRecipe(Recipe(), "the dense model"))
@@ -55,6 +56,7 @@ class State:
         default_factory=threading.RLock
     )  # locked during an action, so that other threads see all of it or none
     owner: str = ""  # identity of the browser session
+    person: str = ""  # who is signed in, see `person`
 
 
 # Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action gets the state
@@ -74,7 +76,7 @@ def state() -> State:
         return kept
     if KEY not in st.session_state:
         made = st.session_state[KEY] = opened()
-        made.owner = identity()
+        made.owner, made.person = identity(), person()
         _states[made.epoch] = made
     return st.session_state[KEY]
 
@@ -85,6 +87,8 @@ def take_place(epoch: str) -> bool:
     """
     before, own = _states.get(epoch), state()
     if before is None or before is own or before.owner == own.owner or models.is_open(before.owner):
+        return False
+    if before.person != own.person:
         return False
     if (before.model, _present(before)) != (own.model, _present(own)):
         return False
