@@ -167,7 +167,7 @@ def test_a_search_minimises_the_error_of_a_regressor(mlp, tmp_path):
     with torch.inference_mode():
         targets = subject.model(inputs) + 1
     task = Task("angles", data={"tuning": (inputs, targets)}, metric="mae")
-    model = Analysed(replace(subject, id="angles", task=task), mlp[1])
+    model = Analysed(replace(subject, id="angles-mlp", task=task), mlp[1])
     plan, conditions = SearchPlan(5, largest_drop=0.5), Conditions(latency=False)
     done = outcome(search(model, Recipe(), plan, conditions, folder=tmp_path, store=Store(tmp_path)))
     assert len(done.trials) == 5 and {t.measured.metric for t in done.trials} == {"mae"}
