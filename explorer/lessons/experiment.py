@@ -30,7 +30,7 @@ from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
 from .evidence import ArmPoint, Evidence, Timed
-from .recipes import recipe_steps
+from .recipes import UnreachableError, recipe_steps
 from .values import DENSE, Arm, Experiment
 
 ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
@@ -64,12 +64,18 @@ def run(
             )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
-        recipe = yield from recipe_steps(opened, experiment, arm, x, device)
+        now = Progress(done + 1, len(todo), "pruned models measured")
+        try:
+            recipe = yield from recipe_steps(opened, experiment, arm, x, device)
+        except UnreachableError as error:
+            evidence = replace(evidence, missing={**evidence.missing, (arm.name, x): str(error)})
+            yield Step(evidence, now)
+            continue
         built, point = yield from _measured(opened, arm, x, recipe, samples, device)
         evidence = replace(evidence, points={**evidence.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
-        yield Step(evidence, Progress(done + 1, len(todo), "pruned models measured"))
+        yield Step(evidence, now)
     for batch in experiment.batches:
         evidence = yield from _timed(evidence, models, load(model).subject, batch, device)
         yield Step(evidence)

@@ -22,11 +22,18 @@ HALVINGS = 14  # of the interval that contains the target: to 1/16,000
 LARGEST = 0.9999
 
 
-def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> Recipe:
+class UnreachableError(LessonError):
+    """No recipe of an arm costs as much as that of the arm that it is to equal."""
+
+
+def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float, device: str = "cpu") -> Recipe:
     """Return the recipe of this arm at x.
 
+    Args:
+        device: whose latency counts.
     Raises:
         ExplorerError: the model has no such parts.
+        UnreachableError: no width is as fast as the arm that this one is to equal.
         UnmeasuredError: it depends on a latency that is not measured yet; see `recipe_steps`.
     """
     start = arm.recipe
@@ -35,9 +42,9 @@ def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> R
     if arm.equal_to:
         other = experiment.arm(arm.equal_to)
         costs = CostModel.of(model.subject, model.profile)
-        like = recipe_for(model, experiment, other, x)
+        like = recipe_for(model, experiment, other, x, device)
         if arm.equal_in == "latency":
-            return _as_fast(model, arm, start, like)
+            return _as_fast(model, arm, start, like, device)
         return _search(model, arm, start, arm.equal_in, costs.cost(like, arm.equal_in))  # type: ignore[arg-type]
     if arm.match == "units":
         return _spread(model, arm, start, x)
@@ -49,23 +56,23 @@ def recipe_steps(
     model: Analysed, experiment: Experiment, arm: Arm, x: float, device: str = "cpu"
 ) -> Returning[Recipe]:
     """Return the recipe of this arm at x after measuring all times that it depends on."""
-    return (yield from timed(model, lambda: recipe_for(model, experiment, arm, x), device))
+    return (yield from timed(model, lambda: recipe_for(model, experiment, arm, x, device), device))
 
 
-def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe) -> Recipe:
+def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe, device: str) -> Recipe:
     """Return the recipe that removes least of those that were timed to be as fast as another one.
 
     Raises:
-        LessonError: not even the narrowest model is as fast.
+        UnreachableError: not even the narrowest model is as fast.
     """
-    known = timed_widths(model.subject)
+    known = timed_widths(model.subject, device)
 
     def share(recipe: Recipe) -> float:
         return known.share(widths_of(model.profile, recipe))
 
     wanted, low, high = share(like), 0.0, LARGEST
     if share(_spread(model, arm, start, LARGEST)) > wanted:
-        raise LessonError(
+        raise UnreachableError(
             f"The narrowest {model.subject.name} is still slower than one without these blocks, so there are "
             "no channels to compare them with at equal latency."
         )
