@@ -14,6 +14,7 @@ from ..studies.allocator_comparison import ComparisonPlan, compare_allocators
 from ..studies.criteria_comparison import CriteriaPlan, compare_criteria
 from ..studies.live_numbers import LivePlan, live_numbers
 from ..studies.repair_table import RepairPlan, repair_table
+from ..values.granularity import CHANNEL, GRADED
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.files import write
 from .printing.output import counted, followed, print_json, show
@@ -45,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--removed", metavar="X,...", help=removed)
     add(
         "--granularity",
-        choices=("channel", "weight"),
-        default="channel",
+        choices=GRADED,
+        default=CHANNEL,
         help=f"{LIVE} and {ALLOCATORS}: what is removed (default: channel)",
     )
     epochs = f"of each training (default: {live.epochs}; for {REPAIRS} {_listed(RepairPlan().epochs)}); "
