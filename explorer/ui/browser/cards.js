@@ -17,7 +17,10 @@ function renderCards({ parentElement, data }) {
   };
   shelf.taken(data.taken);
   if (data.point && !data.older) keepPoint(data.point);
-  return shelf.listen(["moves", "prospect"], draw); // which draws
+  const stop = shelf.listen(["moves", "prospect"], draw); // which draws
+  const observer = new ResizeObserver(() => [...room.children].forEach(fitNotes));
+  observer.observe(room);
+  return () => { stop(); observer.disconnect(); };
 }
 
 function keepPoint(point) {
@@ -75,8 +78,23 @@ function fillCard(view, card, older) {
   part("value").textContent = card.value;
   part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
   part("change").className = `change ${card.isGuess ? "" : colourOf(card)}`;
-  part("notes").textContent = older ? "of the previous recipe" : card.notes.join("\n");
+  writeNotes(view, older ? ["of the previous recipe"] : card.notes);
   view.classList.toggle("guess", Boolean(card.isGuess));
+}
+
+function writeNotes(view, notes) {
+  const written = notes.join("\n");
+  if (view.dataset.notes === written) return;
+  view.dataset.notes = written;
+  view.querySelector(".notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("div"), { textContent: note })));
+  fitNotes(view);
+}
+
+// Shows as many notes as have room, each of them whole; all of them are told beside the question mark.
+function fitNotes(view) {
+  const notes = view.querySelector(".notes"), lines = [...notes.children];
+  for (const line of lines) line.hidden = false;
+  for (let last = lines.length - 1; last > 0 && notes.scrollHeight > notes.clientHeight + 1; last--) lines[last].hidden = true;
 }
 
 function colourOf(card) {
