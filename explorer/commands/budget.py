@@ -11,9 +11,10 @@ from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_drop, format_measured
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, is_within
 from ..planning.allocation import Allocation
-from ..planning.joint_plan import KINDS, SAVES, JointWish
+from ..planning.joint_plan import SAVES, JointWish
 from ..studies.joint_losses import joint_losses
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, GRADED, GRANULARITIES
 from ..values.progress import as_work
 from ..values.recipe import Recipe
 from .arguments.conditions import add_conditions
@@ -43,14 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--granularity",
-        choices=("channel", "weight"),
-        default="channel",
+        choices=GRADED,
+        default=CHANNEL,
         help="what is removed (default: channel)",
     )
     add(
         "--over",
         metavar="KIND,...",
-        help=f"spend over several kinds together: some of {', '.join(KINDS)} (instead of an allocator)",
+        help=f"instead of an allocator, spend over several kinds: some of {', '.join(GRANULARITIES)}",
     )
     add("--cost", choices=SAVES, default=SAVES[0], help=f"with --over: what is saved (default: {SAVES[0]})")
     add(
@@ -136,13 +137,8 @@ def as_json(budget: Budget) -> dict[str, Any]:
 def _text(budget: Budget) -> str:
     rows = [_row(target, budget) for target in sorted(budget.tried)]
     first = next((report.pruned.metric for report in budget.tried.values()), None)
-    return (
-        table(
-            ["removed", metric_title(first or "accuracy"), "change", "loss", "parameters left", "within"],
-            rows,
-        )
-        + f"\n\n{budget.summary}"
-    )
+    columns = ["removed", metric_title(first or "accuracy"), "change", "loss", "parameters left", "within"]
+    return table(columns, rows) + (f"\n\n{budget.summary}" if budget.best is not None else "")
 
 
 def _row(target: float, found: Budget) -> list[str]:

@@ -5,9 +5,10 @@ import json
 
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
-from ..planning.joint_plan import KINDS, SAVES, JointWish, joint_plan, predicted_loss
+from ..planning.joint_plan import SAVES, JointWish, joint_plan, predicted_loss
 from ..planning.latency_plan import timed
 from ..studies.joint_losses import joint_losses
+from ..values.granularity import BLOCK, CHANNEL, GRANULARITIES
 from ..values.progress import as_work
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
@@ -16,7 +17,7 @@ from .printing.files import write
 from .printing.output import counted, followed, print_json, show
 from .printing.report_text import report_text
 
-USUAL = "block,channel"
+USUAL = f"{BLOCK},{CHANNEL}"
 COUNTED = (
     "The plan counts multiply-adds with zero weights as saved. A dense kernel still computes them, so the "
     "MACs in the report fall with blocks and channels alone."
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--over",
         default=USUAL,
         metavar="KIND,...",
-        help=f"what is spent on: some of {', '.join(KINDS)} (default: {USUAL})",
+        help=f"what is spent on: some of {', '.join(GRANULARITIES)} (default: {USUAL})",
     )
     add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
 

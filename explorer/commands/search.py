@@ -10,6 +10,7 @@ from ..measuring.statistics import format_drop, format_measured
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import check_winner
 from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
+from ..values.granularity import GRADED
 from ..values.progress import outcome
 from ..values.report import Report
 from .arguments.cluster import add_cluster, studies_of
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cost", choices=COSTS, default=usual.cost, help=f"what to lower (default: {usual.cost})")
     add(
         "--granularity",
-        choices=("channel", "weight"),
+        choices=GRADED,
         default=usual.granularity,
         help="what is removed (default: channel)",
     )
@@ -102,7 +103,7 @@ def as_json(result: Search, checked: Report | None) -> dict[str, Any]:
 
 def _text(result: Search, checked: Report | None) -> str:
     if result.winner is None:
-        note(f"No trial loses at most {result.allowed}; allow more, or run more trials.")
+        note(f"There is no trial in which {result.limit}; allow more, or run more trials.")
     rows = [_row(trial, result.winner) for trial in result.front]
     metric = metric_title(result.trials[0].scale.metric if result.trials else "accuracy")
     front = table([f"{result.plan.cost} left", f"{metric}, tuning", "change", "proposed by", ""], rows)

@@ -24,13 +24,14 @@ from ..pruning.masks import expand
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
+from ..values.granularity import WEIGHT
 from ..values.profile import Masks
 from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
 from .evidence import ArmPoint, Evidence, Timed
-from .recipes import UnreachableError, recipe_steps
+from .recipes import UnreachableError, fits, recipe_steps
 from .values import DENSE, Arm, Experiment
 
 ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
@@ -45,8 +46,11 @@ def run(
         model: the model of the experiment, except for arms that name their own.
         load: name -> model.
     Raises:
-        ExplorerError: a model has no data, or has no part that an arm prunes.
+        ExplorerError: a model has no data, has no part that an arm prunes, or compares a part with itself.
     """
+    why = fits(load(model).graph, experiment)
+    if why is not None:
+        raise ExplorerError(why)
     todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
     evidence = Evidence(model, expected=len(todo), environment=environment(device))
     models: dict[Timed, nn.Module] = {}
@@ -55,7 +59,7 @@ def run(
         samples = arm.samples or experiment.samples
         if arm.name not in evidence.dense:
             dense, base = yield from _measured(
-                opened, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+                opened, Arm(DENSE, DENSE, WEIGHT), 0.0, Recipe(), samples, device
             )
             evidence = replace(
                 evidence,

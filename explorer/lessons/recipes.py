@@ -12,6 +12,7 @@ from ..planning.latency_plan import timed
 from ..planning.recipe_costs import CostModel
 from ..pruning.block_scores import lowest_blocks
 from ..values.choice import Choice
+from ..values.granularity import BLOCK, PLURALS, WEIGHT, Granularity
 from ..values.progress import Returning, as_work, outcome
 from ..values.recipe import Recipe
 from .toml_table import LessonError
@@ -83,7 +84,7 @@ def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe, device: str
 
 
 def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
-    if arm.granularity == "block":
+    if arm.granularity == BLOCK:
         count = round(target * len(model.profile.free_blocks))
         lowest = lowest_blocks(model, count, Choice("block_influence"))
         return replace(start, blocks=outcome(as_work(lowest)))
@@ -106,19 +107,19 @@ def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) 
     return best
 
 
-def part_of(graph: ModelGraph, granularity: str, role: str) -> str:
+def part_of(graph: ModelGraph, granularity: Granularity, role: str) -> str:
     """Return the part that has a role.
 
     Raises:
         LessonError: the model has nothing of this kind to prune.
     """
     profile = graph.profile
-    if granularity == "weight":
+    if granularity == WEIGHT:
         sized = {name: layer.params for name, layer in profile.prunable_layers.items()}
     else:
         sized = {name: group.units for name, group in profile.free_groups.items()}
     if not sized:
-        raise LessonError(f"This model has no {granularity}s that can be pruned.")
+        raise LessonError(f"This model has no {PLURALS[granularity]} that can be pruned.")
     names, places = list(sized), ("first", "second", "third")
     if role in places and len(names) <= places.index(role):
         raise LessonError(
@@ -133,10 +134,11 @@ def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
     """Return why this experiment makes no sense on a model (two roles are the same part, which would be
     compared with itself), or None.
     """
+    own = [arm for arm in experiment.arms if not arm.model]
     try:
-        if any(arm.granularity == "block" for arm in experiment.arms) and not graph.profile.free_blocks:
+        if any(arm.granularity == BLOCK for arm in own) and not graph.profile.free_blocks:
             return "This model has no residual block that can be removed."
-        cut = [arm for arm in experiment.arms if arm.parts != "all"]
+        cut = [arm for arm in own if arm.parts != "all"]
         roles = dict.fromkeys((arm.granularity, role) for arm in cut for role in arm.parts.split("+"))
         parts = [(granularity, part_of(graph, granularity, role)) for granularity, role in roles]
     except ExplorerError as error:

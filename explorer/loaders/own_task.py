@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def _check_steady(subject: Subject, task: Task, batch: tuple[Any, Any], outputs:
         LoadError: its numbers change.
     """
     ways: dict[str, Callable[[], Any]] = {
-        f"Metric {metric.name!r}": lambda metric=metric: metric.statistics(outputs, batch[1])
+        f"Metric {metric.name!r}": partial(metric.statistics, outputs, batch[1])
         for metric in task.metrics
         if isinstance(metric, Metric) and metric.needs == "targets"
     }

@@ -16,6 +16,7 @@ from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..registry import ALLOCATORS
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, Graded
 from ..values.progress import Progress, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -42,7 +43,7 @@ class ComparisonPlan:
     """
 
     removed: tuple[float, ...] = (0.5, 0.7)
-    granularity: str = "channel"
+    granularity: Graded = CHANNEL
     criterion: str = "l1"
     after: tuple[str, ...] = AFTER
     allocators: tuple[str, ...] = ()
@@ -126,7 +127,7 @@ def compare_allocators(
 def _losses(
     model: Analysed, plan: ComparisonPlan, conditions: Conditions, folder: Path | None
 ) -> Losses | None:
-    scanned = ScanPlan(plan.granularity, recipe=Recipe(criterion=Choice(plan.criterion)))  # type: ignore[arg-type]
+    scanned = ScanPlan(plan.granularity, recipe=Recipe(criterion=Choice(plan.criterion)))
     every = replace(conditions, samples=None)
     try:
         found = known(model, scanned, every, folder=folder) or delivered(model, scanned, every)

@@ -11,8 +11,10 @@ from ..graph.analysed import Analysed
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
+from ..pruning.checks import rates_weights
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.choice import Choice
+from ..values.granularity import WEIGHT, Graded
 from ..values.recipe import Recipe
 
 BISECTIONS = 16
@@ -64,7 +66,7 @@ def near(
 
 
 def allocated(
-    model: Analysed, recipe: Recipe, allocator: str, granularity: str, left: float
+    model: Analysed, recipe: Recipe, allocator: str, granularity: Graded, left: float
 ) -> tuple[Recipe, float] | None:
     """Return an allocator's recipe that leaves this share of the parameters; None if it cannot reach it."""
 
@@ -74,9 +76,9 @@ def allocated(
     return near(model, at, left)
 
 
-def drawn(model: Analysed, recipe: Recipe, granularity: str, left: float, seed: int) -> NamedRecipe | None:
+def drawn(model: Analysed, recipe: Recipe, granularity: Graded, left: float, seed: int) -> NamedRecipe | None:
     """Return a recipe whose parts' ratios are in random proportion to each other."""
-    parts = model.profile.free_groups if granularity == "channel" else model.profile.prunable_layers
+    parts = model.profile.parts(granularity)
     generator = torch.Generator().manual_seed(seed)
     shares = dict(zip(parts, torch.rand(len(parts), generator=generator).tolist(), strict=True))
 
@@ -90,7 +92,7 @@ def drawn(model: Analysed, recipe: Recipe, granularity: str, left: float, seed: 
 
 
 def mixed(
-    model: Analysed, granularity: str, left: float, allocators: Iterable[str] = DECLARED
+    model: Analysed, granularity: Graded, left: float, allocators: Iterable[str] = DECLARED
 ) -> Iterator[NamedRecipe]:
     """Yield different recipes without end, random and allocated ones in turns as long as there are any of the
     latter; all leave nearly this share of the parameters.
@@ -108,7 +110,7 @@ def mixed(
                 yield named
 
 
-def _random(model: Analysed, granularity: str, left: float) -> Iterator[NamedRecipe]:
+def _random(model: Analysed, granularity: Graded, left: float) -> Iterator[NamedRecipe]:
     misses = 0
     for seed in count():
         named = drawn(model, Recipe(), granularity, left, seed)
@@ -120,11 +122,11 @@ def _random(model: Analysed, granularity: str, left: float) -> Iterator[NamedRec
 
 
 def _allocated(
-    model: Analysed, granularity: str, left: float, allocators: Iterable[str]
+    model: Analysed, granularity: Graded, left: float, allocators: Iterable[str]
 ) -> Iterator[NamedRecipe]:
     names = [name for name in allocators if not ALLOCATORS[name].traits["needs_scan"]]
     for criterion in RATED_BY:
-        if granularity == "weight" and CRITERIA[criterion].traits["level"] != "weight":
+        if granularity == WEIGHT and not rates_weights(CRITERIA[criterion]):
             continue
         recipe = replace(Recipe(), criterion=Choice(criterion))
         for name in names:

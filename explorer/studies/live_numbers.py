@@ -27,6 +27,7 @@ from ..recovery.recover import recover
 from ..recovery.training_plan import RecoveryPlan, suggested
 from ..recovery.values import Recovery
 from ..registry import ALLOCATORS
+from ..values.granularity import CHANNEL, Graded
 from ..values.progress import Progress, Returning, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
@@ -54,7 +55,7 @@ class LivePlan:
     Args:
         recipes: how many.
         left: share of the parameters that each leaves.
-        granularity: "channel" or "weight".
+        granularity: what is removed.
         epochs: of each retraining.
         training: only the first so many training samples, for retraining and repair; None = all.
         again: retrain each a second time, with another seed.
@@ -65,7 +66,7 @@ class LivePlan:
 
     recipes: int = 40
     left: float = 0.3
-    granularity: str = "channel"
+    granularity: Graded = CHANNEL
     epochs: int = 2
     training: int | None = None
     again: bool = True

@@ -35,6 +35,7 @@ from ..registry import ALLOCATORS, CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
+from ..values.granularity import WEIGHT, WORDS
 from ..values.plain import canonical_json
 from ..values.progress import Step, Work, mapped, reached
 from ..values.recipe import Recipe
@@ -142,7 +143,7 @@ class RecipeSearch:
                     for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
                         start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
                         study.enqueue_trial(start, user_attrs={"origin": origin})
-                    parts_are = "channels" if plan.granularity == "channel" else "single weights"
+                    parts_are = WORDS[plan.granularity]
                     notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
             result = Search(plan, _known(optuna, study, recipe, plan), notes)
             yield Step(result)
@@ -217,7 +218,7 @@ def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float
         raise ExplorerError(
             f"{model.subject.name!r} came without data, so no trial can be measured; add some with --data."
         )
-    if plan.granularity == "weight":
+    if plan.granularity == WEIGHT:
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(model.profile.prunable_layers, HIGHEST)
     highest = {
@@ -378,7 +379,8 @@ def check_winner(
     winner, runs = search.winner, store or Store(paths.cache())
     if winner is None:
         raise ExplorerError(
-            f"No trial loses at most {search.allowed}, so there is no winner; allow more, or run more trials."
+            f"There is no trial in which {search.limit}, so there is no winner; allow more, or run more "
+            "trials."
         )
     runs.check_room()
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)

@@ -125,7 +125,7 @@ def test_what_is_locked_stays_and_what_cannot_be_reached_is_refused(model, block
 
 def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch, capsys):
     monkeypatch.setattr("explorer.commands.plan.opened", lambda _: model)
-    words = "plan residual --target 0.4 --cost macs --over block,channel,weight --samples 100"
+    words = "plan residual --target 0.4 --cost macs --over blocks,channel,weights --samples 100"
     assert main([*words.split(), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     recipe, report = Recipe.from_json(plan["recipe"]), plan["report"]
@@ -137,8 +137,8 @@ def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch,
     assert main(words.split()) == 0, "the scans are on disk now"
     text = capsys.readouterr().out
     assert f"add up to {plan['predicted_loss_growth']:+.3f} nats" in text
-    assert main(words.replace("weight", "layer").split()) == 2
-    assert "--over names some of block, channel, weight" in capsys.readouterr().err
+    assert main(words.replace("weights", "layer").split()) == 2
+    assert "No granularity named 'layer'. Available: block, channel, weight." in capsys.readouterr().err
 
 
 def test_a_budget_is_spent_over_blocks_and_channels(model, own_cache, monkeypatch, capsys):

@@ -13,13 +13,14 @@ from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS
 from ...values.choice import Choice
+from ...values.granularity import PLURALS, Graded
 from ...values.progress import Work
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
-from ..session.modes import GRANULARITY, MODES, BankName
+from ..session.modes import MODES
 from . import joint_plan, sensitivity_scan
 
 LANE = Lane("budget")
@@ -32,13 +33,13 @@ HELP = (
 )
 
 
-def _bank() -> BankName:
+def _bank() -> Graded:
     """Return what is pruned: the shown bank, or in combined mode the chosen one."""
     return _banks().now()
 
 
 def _banks() -> Offer:
-    return Offer(BANK, MODES[session.mode()])
+    return Offer(BANK, {bank: PLURALS[bank] for bank in MODES[session.mode()]})
 
 
 def _allocator() -> str:
@@ -65,8 +66,8 @@ def _key() -> Hashable:
     if joint_plan.is_chosen():
         return joint_plan.settings_key(), _allowed()
     bank, recipe = _bank(), session.recipe()
-    kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
-    others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
+    kept = {part: ratio for part, ratio in recipe.ratios(bank).items() if part in _locked()}
+    others = recipe.with_ratios(bank, kept).fingerprint
     losses = sensitivity_scan.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
     return (
         session.subject().id,
@@ -116,7 +117,7 @@ def _search() -> Callable[[], Work[Budget]]:
 
         return planned
     losses, chosen = sensitivity_scan.losses().get(_bank()), Choice(_allocator(), _params())
-    wish = Allocation(chosen, granularity=GRANULARITY[_bank()], locked=_locked(), losses=losses)
+    wish = Allocation(chosen, granularity=_bank(), locked=_locked(), losses=losses)
     return lambda: accuracy_budget(model, recipe, allowed, wish, conditions=conditions)
 
 
@@ -163,7 +164,6 @@ def _draw_found(budget: Budget) -> None:
 
 def _take(found: Budget) -> None:
     if found.report is not None and found.best is not None:
-        why = f"at most {found.words} lost"
-        session.attempt(session.set_recipe, found.report.recipe, why)
+        session.attempt(session.set_recipe, found.report.recipe, found.words)
         regions.hurry()
         st.rerun()

@@ -9,14 +9,16 @@ import streamlit as st
 from ...errors import ExplorerError
 from ...planning.allocate import reach
 from ...planning.allocation import Allocation
+from ...pruning.checks import rates_weights
 from ...registry import ALLOCATORS, CRITERIA
 from ...values.choice import Choice
+from ...values.granularity import PLURALS, WEIGHT
 from ...values.recipe import AFTER, REDUCTIONS
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.undo import draw_undo
 from ..kept_runs import keeping
-from ..session.modes import GRANULARITY, MODES, Mode, in_mode
+from ..session.modes import MODES, Mode, in_mode
 from . import (
     accuracy_budget,
     block_switches,
@@ -101,11 +103,7 @@ def _mode() -> None:
 
 def _criteria(mode: Mode) -> list[str]:
     """Return the criteria that can rate what the mode removes."""
-    return [
-        name
-        for name, plugin in CRITERIA.items()
-        if "weights" not in MODES[mode] or plugin.traits["level"] == "weight"
-    ]
+    return [name for name, plugin in CRITERIA.items() if WEIGHT not in MODES[mode] or rates_weights(plugin)]
 
 
 def _criterion() -> None:
@@ -122,7 +120,7 @@ def _criterion() -> None:
 
 
 def _pattern() -> None:
-    if "weights" not in MODES[session.mode()]:
+    if WEIGHT not in MODES[session.mode()]:
         return
     now = session.recipe().pattern
 
@@ -259,7 +257,7 @@ def _reach(name: str) -> str:
         locked = frozenset(part for other, part in session.locks() if other == bank)
         wish = Allocation(
             Choice(name, params),
-            granularity=GRANULARITY[bank],
+            granularity=bank,
             locked=locked,
             losses=sensitivity_scan.losses().get(bank),
         )
@@ -267,5 +265,5 @@ def _reach(name: str) -> str:
             low, high = reach(session.model(), session.recipe(), wish)
         except ExplorerError as error:
             return str(error)
-        ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")
+        ends.append(f"{PLURALS[bank]} {100 * low:.3g} to {100 * high:.4g} %")
     return f"Reachable targets: {', '.join(ends)}."

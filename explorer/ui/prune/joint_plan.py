@@ -12,6 +12,7 @@ from ...planning.allocation_context import NO_FASTER
 from ...planning.joint_plan import JointWish, Key, joint_plan
 from ...planning.latency_plan import timed
 from ...studies.joint_losses import joint_losses, kinds_of
+from ...values.granularity import BLOCK, GRADED, PLURALS, WEIGHT, Granularity
 from ...values.progress import Returning, Work, as_work
 from ...values.recipe import Recipe
 from .. import session
@@ -19,12 +20,10 @@ from ..drawing import layout
 from ..drawing.offers import ManyOffer, Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
-from ..session.modes import GRANULARITY
 
 LANE = Lane("joint plan")
 ONE, JOINT = "one", "joint"
 WAYS = {ONE: "Kind by kind", JOINT: "Across kinds"}
-KIND_NAMES = {"block": "Blocks", "channel": "Channels", "weight": "Weights"}
 SAVES = {"params": "Parameters", "macs": "MACs", "bytes": "Bytes", "latency": "Latency, measured"}
 WAY, KINDS, SAVED = Offer("ratios way", WAYS), "joint kinds", Offer("joint saves", SAVES)
 WAY_HELP = (
@@ -79,34 +78,34 @@ def unusable() -> str:
     kinds = _kinds().now()
     if not kinds:
         return NOTHING
-    if "weight" not in kinds:
+    if WEIGHT not in kinds:
         return ""
     if SAVED.now() == "latency":
         return NO_FASTER
     return FREE_ONLY if session.recipe().pattern != "free" else ""
 
 
-def _offered() -> dict[str, str]:
-    return {kind: KIND_NAMES[kind] for kind in kinds_of(session.model())}
+def _offered() -> dict[Granularity, str]:
+    return {kind: PLURALS[kind].capitalize() for kind in kinds_of(session.model())}
 
 
 def _kinds() -> ManyOffer:
     offered = _offered()
-    return ManyOffer(KINDS, offered, [kind for kind in offered if kind != "weight"] or list(offered))
+    return ManyOffer(KINDS, offered, [kind for kind in offered if kind != WEIGHT] or list(offered))
 
 
 def _locked() -> frozenset[Key]:
-    return frozenset((GRANULARITY[bank], part) for bank, part in session.locks() if bank in GRANULARITY)  # type: ignore[index]
+    return frozenset(session.locks())
 
 
 def settings_key() -> Hashable:
     """Return what a plan depends on besides its target: all of the recipe but what is chosen again."""
     recipe, kinds, locked = session.recipe(), tuple(_kinds().now()), _locked()
-    for kind in ("channel", "weight"):
+    for kind in GRADED:
         if kind in kinds:
             kept = {part: ratio for part, ratio in recipe.ratios(kind).items() if (kind, part) in locked}
             recipe = recipe.with_ratios(kind, kept)
-    recipe = replace(recipe, blocks=()) if "block" in kinds else recipe
+    recipe = replace(recipe, blocks=()) if BLOCK in kinds else recipe
     return session.subject().id, recipe.fingerprint, kinds, SAVED.now(), locked, session.conditions()
 
 

@@ -16,13 +16,14 @@ from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import check_winner
 from ...studies.search_trials import Cost, Search, SearchPlan, Trial
+from ...values.granularity import CHANNEL, PLURALS, WEIGHT, Graded
 from ...values.report import Report
 from .. import session
 from ..drawing import layout
 from ..drawing.offers import Offer, ShownOffer
 from ..kept_runs import keeping
 from ..live import regions
-from ..session.modes import GRANULARITY, MODES, BankName
+from ..session.modes import MODES
 from ..shared import settings
 
 LANE, WINNER, CHOSEN = Lane("search", LONG), Lane("winner"), "search trial chosen"
@@ -49,27 +50,25 @@ PLAIN = {"displayModeBar": False}
 # --------------------------------------------------------------------------- what is asked
 
 
-def _bank() -> BankName:
+def _bank() -> Graded:
     return _banks().now()
 
 
 def _banks() -> Offer:
-    return Offer(BANK, MODES[session.mode()])
+    return Offer(BANK, {bank: PLURALS[bank] for bank in MODES[session.mode()]})
 
 
 def _cost() -> Cost:
-    return "params" if _bank() == "weights" else LOWERED.now()
+    return "params" if _bank() == WEIGHT else LOWERED.now()
 
 
 def _plan() -> SearchPlan:
-    return SearchPlan(
-        int(session.shown(TRIALS, 50)), _cost(), GRANULARITY[_bank()], session.shown(POINTS, 1.0) / 100
-    )
+    return SearchPlan(int(session.shown(TRIALS, 50)), _cost(), _bank(), session.shown(POINTS, 1.0) / 100)
 
 
 def _question() -> Hashable:
     """Return what the trials depend on: all of the recipe but the ratios that are searched for."""
-    others = session.recipe().with_ratios(GRANULARITY[_bank()], {}).fingerprint
+    others = session.recipe().with_ratios(_bank(), {}).fingerprint
     return (session.subject().id, others, _bank(), _cost(), session.conditions())
 
 
@@ -89,16 +88,29 @@ def _found() -> Search | None:
 
 def draw() -> None:
     """Draw an expander with the plan and its results."""
-    if session.subject().task is None or settings.current().classroom:
+    if not _fits():
         return
     with st.expander("Search: let an optimiser try many recipes", icon=":material/travel_explore:"):
         st.caption(WHAT)
-        if importlib.util.find_spec("optuna") is None:
+        if not _is_installed():
             st.info(MISSING, icon=":material/download:")
             return
         _draw_plan()
         regions.watched("search", _draw, LANE, facet=_facet, progress=True)
         regions.watched("search winner", _draw_winner, LANE, WINNER)
+
+
+def is_possible() -> bool:
+    """Whether a search can be started here."""
+    return _fits() and _is_installed()
+
+
+def _fits() -> bool:
+    return session.subject().task is not None and not settings.current().classroom
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("optuna") is not None
 
 
 def _draw_plan() -> None:
@@ -115,7 +127,7 @@ def _draw_plan() -> None:
             width=140,
             help="Earlier trials of the same question count; each is measured like a move of a fader.",
         )
-        if _bank() == "channels":
+        if _bank() == CHANNEL:
             LOWERED.select("What to lower", width=250)
         st.number_input(
             f"Winner may lose ({allowance_unit(session.scale())})",
@@ -134,7 +146,8 @@ def _facet() -> Hashable:
     return _key(), state.busy, state.error, state.version, session.recalled(CHOSEN)
 
 
-def _start() -> None:
+def start() -> None:
+    """Search by the plan that the widgets show, or go on with it."""
     model, recipe, plan, how = session.model(), session.recipe(), _plan(), session.conditions()
     runs = keeping.store()  # of whoever is signed in, which the worker does not know
     session.resume(LANE)
@@ -143,7 +156,7 @@ def _start() -> None:
 
 def _search_more() -> None:
     session.put(TRIALS, min(int(session.shown(TRIALS, 50)) + MORE, MOST_TRIALS))
-    keeping.begin(_start)
+    keeping.begin(start)
 
 
 def _draw() -> None:
@@ -156,7 +169,7 @@ def _draw() -> None:
         elif search is None or len(search.trials) < search.plan.trials:
             word = "Search" if search is None else "Go on"
             st.button(
-                word, "start search", on_click=keeping.begin, args=(_start,), icon=":material/travel_explore:"
+                word, "start search", on_click=keeping.begin, args=(start,), icon=":material/travel_explore:"
             )
         else:
             st.button(
@@ -302,7 +315,7 @@ def _draw_winner() -> None:
     winner = search.winner
     if winner is None:
         st.caption(
-            f"No trial loses at most {search.allowed}, so there is no winner yet; allow more, or raise "
+            f"There is no trial in which {search.limit}, so there is no winner yet; allow more, or raise "
             "*Total trials* and press *Go on*."
         )
         return

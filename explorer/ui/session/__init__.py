@@ -9,8 +9,8 @@ recipe in its callback. Only names, recipes and small values are kept here; mode
 from .choices import conditions, device, locks, mode, set_conditions, set_dtype, set_locks, set_mode
 from .models import graph, model, model_name, models, profile, scale, set_model, subject, upload_weights
 from .person import is_signed_in, person, shown_name
-from .recipes import address, history, recipe, redo, set_recipe, undo, write_url
-from .state import KEY, START, checked, identity, still, take_place
+from .recipes import address, bring_recipe, history, recipe, redo, set_recipe, undo, write_url
+from .state import KEY, START, identity, still, take_place
 from .widgets import (
     acknowledge,
     attempt,
@@ -48,8 +48,8 @@ __all__ = [
     "acknowledge",
     "address",
     "attempt",
+    "bring_recipe",
     "cancel",
-    "checked",
     "conditions",
     "device",
     "dismiss",

@@ -16,9 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...background.lane import Lane
 from ...errors import ExplorerError, UnknownNameError
-from ...pruning.checks import check_brought, check_parts
-from ...registry import CRITERIA
-from ...values.profile import ModelProfile
+from ...pruning.checks import check_brought
 from ...values.recipe import Recipe
 from ..shared import models, settings
 from .history import History, PastRecipe
@@ -116,10 +114,9 @@ def opened() -> State:
             check_offered(model)
             fresh.model = model
         if recipe is not None:
-            profile, brought = models.load_graph(fresh.model).profile, Recipe.from_url(recipe)
-            check_brought(profile, brought)
-            found = checked(profile, brought)
-            fresh.histories[fresh.model] = START.then(found, "the recipe of the link")
+            brought = Recipe.from_url(recipe)
+            check_brought(models.load_graph(fresh.model).profile, brought)
+            fresh.histories[fresh.model] = START.then(brought, "the recipe of the link")
     except ExplorerError as error:
         fresh.notice = str(error)
     return fresh
@@ -134,17 +131,6 @@ def check_offered(model: str) -> None:
     offered = settings.current().offered
     if model not in offered:
         raise UnknownNameError("model on this server", model, offered)
-
-
-def checked(profile: ModelProfile, value: Recipe) -> Recipe:
-    """Return the recipe, if the model has its parts and the program its criterion.
-
-    Raises:
-        ExplorerError: it has not.
-    """
-    CRITERIA[value.criterion.name].check(value.criterion.params)
-    check_parts(profile, value)
-    return value
 
 
 @contextmanager

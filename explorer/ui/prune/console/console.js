@@ -166,14 +166,14 @@ function paint(instance) {
 
 function paintTotals(instance) {
   const { costs, exact } = instance.data;
-  const units = {}, maps = { channels: {}, weights: {} };
+  const units = {}, maps = { channel: {}, weight: {} };
   for (const { bank, strip, key } of strips(instance)) {
     maps[bank.name][strip.id] = shownRatio(instance, key, strip);
-    if (bank.name === "channels") units[strip.id] = strip.units;
+    if (bank.name === "channel") units[strip.id] = strip.units;
   }
   const dense = estimate(costs, {}, {}, {});
   const waiting = instance.moving.size > 0 || instance.pending.size > 0 || !exact;
-  const now = waiting ? estimate(costs, units, maps.channels, maps.weights) : exact;
+  const now = waiting ? estimate(costs, units, maps.channel, maps.weight) : exact;
   foresee(instance, waiting, now, dense);
   instance.totals.classList.toggle("about", waiting);
   instance.totals.textContent = totalsText(now, dense, waiting ? "About " : "");
