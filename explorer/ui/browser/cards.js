@@ -1,7 +1,7 @@
 // Cards side by side: a number, its change, small print, and how it can mislead. While the hand moves a fader, and until the first
 // measured number is there, they show what the console expects, marked as such.
 const AMOUNTS = { Parameters: "params", MACs: "macs" };
-const USUAL = ["Accuracy", "Parameters", "File size", "MACs", "Latency"];
+const COSTS = ["Parameters", "File size", "MACs", "Latency"]; // they follow the metric
 const COUNTED = "counted as you drag", ON_RELEASE = "measured when you let go", SOON = "being measured …";
 
 function renderCards({ parentElement, data }) {
@@ -12,7 +12,7 @@ function renderCards({ parentElement, data }) {
     room.classList.toggle("older", older && !isExpected);
     room.classList.toggle("predicted", Boolean(isExpected));
     room.dataset.words = isExpected ? "" : data.words ?? "";
-    const cards = (data.order ?? USUAL).map((label) => data[label] ?? { label, notes: [] });
+    const cards = (data.order ?? [data.heading ?? "Accuracy", ...COSTS]).map((label) => data[label] ?? { label, notes: [] });
     fillCards(room, isExpected ? cards.map((card, place) => expected(card, place, prospect, data.point)) : data.order ? cards : [], older);
   };
   shelf.taken(data.taken);
@@ -74,7 +74,7 @@ function fillCard(view, card, older) {
   const part = (name) => view.querySelector(`.${name}`);
   part("label").textContent = card.label;
   part("why").setAttribute("aria-label", `About ${card.label}`);
-  part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? ""].join("\n");
+  part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? shelf.values.traps?.Metric ?? ""].join("\n");
   part("value").textContent = card.value;
   part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
   part("change").className = `change ${card.isGuess ? "" : colourOf(card)}`;

@@ -315,7 +315,7 @@ def _draw_winner() -> None:
     winner = search.winner
     if winner is None:
         st.caption(
-            f"No trial loses at most {search.allowed}, so there is no winner yet; allow more, or raise "
+            f"There is no trial in which {search.limit}, so there is no winner yet; allow more, or raise "
             "*Total trials* and press *Go on*."
         )
         return
