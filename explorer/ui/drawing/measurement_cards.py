@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...measuring.metric_words import metric_heading, metric_title
+from ...measuring.number_words import change_words, format_value, measured_words
 from ...measuring.predicted_loss import LossWords, loss_words
-from ...measuring.statistics import format_drop, format_measured, format_value
 from ...values.report import Measurement, Report
 from .repaired_number import repaired_note
 
@@ -117,9 +117,8 @@ def _accuracy(report: Report) -> Card:
     if now.value is None or now.low is None or now.high is None:
         return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
     value, loss = format_value(now.value, now.unit), loss_words(report)
-    # "91.2 % (89.9 to 92.4), 2,048 of 5,000"
-    reach, _, counted = format_measured(now, report.total_samples).partition(" (")[2].partition("), ")
-    notes = [f"{reach} %, {counted}" if now.unit == "%" else f"{reach}, {counted}", *_others(now)]
+    words, per_cent = measured_words(now, report.total_samples), " %" if now.unit == "%" else ""
+    notes = [*([f"{words.reach}{per_cent}, {words.counted}"] if words else []), *_others(now)]
     if report.drop is not None and report.drop.better == "lower":
         notes.insert(0, "lower is better")
     label = metric_heading(now.metric)
@@ -133,14 +132,12 @@ def _accuracy(report: Report) -> Card:
             TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"],
             "normal",
         )
-    # "-70.4 points (-74.5 to -65.8), worse beyond noise"
-    points, _, rest = format_drop(report.drop).partition(" (")
-    reach, _, verdict = rest.partition("), ")
-    changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
-    notes = [verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
+    change = change_words(report.drop)
+    changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {change.reach}"
+    notes = [change.verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
     colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
     trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
-    return Card(label, value, points, tuple(notes), trap, colour)
+    return Card(label, value, change.amount, tuple(notes), trap, colour)
 
 
 def _others(now: Measurement) -> list[str]:
