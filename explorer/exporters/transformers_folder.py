@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import ExplorerError
 from ..machine.optional_packages import uses_torchvision
@@ -19,7 +19,18 @@ from .archive import zipped
 from .export import Export
 from .recipe_json import recipe_json
 
-DEPTH, WIDTH = "num_hidden_layers", "intermediate_size"  # what a configuration can say
+DEPTH = "num_hidden_layers"  # what a configuration can say
+WIDTHS = (  # what it calls the neurons inside the MLPs: one number for all layers, or for one of two halves
+    "intermediate_size",
+    "ffn_dim",
+    "n_inner",
+    "hidden_dim",
+    "d_ff",
+    "encoder_ffn_dim",
+    "decoder_ffn_dim",
+)
+HALVES = "encoder", "decoder"
+USUAL_WIDTH = 4  # times that of the model, where a configuration leaves it open
 NEAR = 1e-4  # of the largest output
 OTHERS = (  # files of the model's folder that are copied as they are
     "preprocessor_config.json",
@@ -33,7 +44,8 @@ OTHERS = (  # files of the model's folder that are copied as they are
     "spiece.model",
     "sentencepiece.bpe.model",
 )
-HEADS = {"q_proj": "num_attention_heads", "k_proj": "num_key_value_heads"}
+QUERIES, KEYS = "num_attention_heads", "num_key_value_heads"
+HEADS = {"q_proj": QUERIES, "k_proj": KEYS, "Attention.q": QUERIES}
 HEAD_WIDTH = "head_dim"
 
 
@@ -43,6 +55,7 @@ def transformers_folder(pruned: Export) -> bytes:
     (hf:FOLDER). Layers are renumbered and the configuration is mended.
 
     Whole layers and single weights may be removed, and channels as long as all layers keep the same width.
+    Weights that came in 16 bits go out in 16 bits, unless a repair or training has changed them.
 
     Raises:
         ExplorerError: the model is not of transformers, or its configuration cannot say what was removed.
@@ -61,13 +74,18 @@ def transformers_folder(pruned: Export) -> bytes:
     state = {name: tensor.detach().cpu() for name, tensor in small.state_dict().items()}
     mended, renumbered = _renumbered(config, dict(dense.state_dict()), state)
     with tempfile.TemporaryDirectory() as place:
-        _written(own, mended, renumbered, place)
+        dtype = _dtype_of(config, renumbered)
+        if getattr(config, "dtype", None) not in (dtype, None):
+            pruned.say(
+                f"The weights came as {config.dtype} and have changed, so they are written as {dtype}."
+            )
+        _written(own, mended, renumbered, place, dtype)
         origin = Path(str(getattr(config, "_name_or_path", "")))
         for name in OTHERS:
             if (origin / name).is_file():
                 shutil.copyfile(origin / name, Path(place) / name)
         pruned.step("Loading it again")
-        _check(own, place, small, pruned.subject.example)
+        _check(own, place, pruned)
         files = {file.name: file.read_bytes() for file in sorted(Path(place).iterdir()) if file.is_file()}
     return zipped({**files, "recipe.json": recipe_json(pruned)})
 
@@ -130,32 +148,33 @@ def _renumbered(
 
 
 def _narrow(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    """Mend the width inside the MLPs if it is the same in all layers that are left."""
-    width = getattr(config, WIDTH, None)
-    if not isinstance(width, int):
-        return
-    widths = {
-        now
-        for name, tensor in state.items()
-        if name in dense and tensor.shape != dense[name].shape
-        for before, now in zip(dense[name].shape, tensor.shape, strict=True)
-        if before == width
-    }
-    if len(widths) == 1:
-        setattr(config, WIDTH, widths.pop())
+    """Mend the widths inside the MLPs that are the same in all layers that are left."""
+    for key in WIDTHS:
+        width = getattr(config, key, None)
+        if hasattr(config, key) and width is None:
+            width = USUAL_WIDTH * config.hidden_size
+        half = next((f"{half}." for half in HALVES if key.startswith(half)), "")
+        widths = {
+            now
+            for name, tensor in state.items()
+            if half in name and name in dense and tensor.shape != dense[name].shape
+            for before, now in zip(dense[name].shape, tensor.shape, strict=True)
+            if before == width
+        }
+        if len(widths) == 1:
+            setattr(config, key, widths.pop())
 
 
 def _fewer_heads(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     """Mend the numbers of heads if they are the same in all layers that are left, and say the width of a head
     apart from that of the model. A class that does not read it is refused when it loads the tensors.
     """
-    queries = next(iter(HEADS.values()))
-    size, heads = getattr(config, "hidden_size", None), getattr(config, queries, None)
+    size, heads = getattr(config, "hidden_size", None), getattr(config, QUERIES, None)
     width = getattr(config, HEAD_WIDTH, None) or (size // heads if size and heads else 0)
     for layer, number in HEADS.items():
         names = [name for name in state if name in dense and name.endswith(f"{layer}.weight")]
         rows = {len(state[name]) for name in names}
-        before = getattr(config, number, None)
+        before = heads if number == QUERIES else getattr(config, number, None)
         if not width or before is None or len(rows) != 1 or len(dense[names[0]]) != before * width:
             continue
         left = rows.pop() // width
@@ -181,8 +200,18 @@ def _numbered(name: str) -> Iterator[tuple[str, int]]:
             yield ".".join(parts[:place]), int(part)
 
 
-def _written(own: Any, config: Any, state: Mapping[str, Tensor], place: str) -> None:
-    """Write a model of this configuration with these tensors.
+def _dtype_of(config: Any, state: Mapping[str, Tensor]) -> torch.dtype:
+    """Return the number format that the weights came in if it holds all of these exactly, else float32."""
+    came: Any = getattr(config, "dtype", None)
+    fractions = [tensor for tensor in state.values() if tensor.is_floating_point()]
+    is_exact = isinstance(came, torch.dtype) and all(
+        torch.equal(x, x.to(came).to(x.dtype)) for x in fractions
+    )
+    return came if is_exact else torch.float32
+
+
+def _written(own: Any, config: Any, state: Mapping[str, Tensor], place: str, dtype: torch.dtype) -> None:
+    """Write a model of this configuration with these tensors, in a number format.
 
     Raises:
         ExplorerError: they do not fit.
@@ -197,25 +226,29 @@ def _written(own: Any, config: Any, state: Mapping[str, Tensor], place: str) -> 
             f"The configuration of transformers cannot say what was removed ({line}); remove whole layers, "
             "or channels to the same width in all of them, or choose another format."
         ) from error
-    model.eval().save_pretrained(place, safe_serialization=True)
+    model.eval().to(dtype).save_pretrained(place, safe_serialization=True)
 
 
-def _check(own: Any, place: str, small: nn.Module, example: Tensor) -> None:
+def _check(own: Any, place: str, pruned: Export) -> None:
     """Load the folder as its user will, and compare the answers.
 
     Raises:
         ExplorerError: it cannot be loaded, or the answers are not the pruned model's.
     """
     try:
-        network, loading = own.from_pretrained(place, local_files_only=True, output_loading_info=True)
+        network, loading = own.from_pretrained(
+            place, local_files_only=True, output_loading_info=True, dtype=torch.float32
+        )
     except Exception as error:  # the configuration is checked by foreign code
         why = " ".join(str(error).split())[:200]
         raise ExplorerError(
             f"transformers does not load a model of these sizes ({why}); remove other numbers of units, or "
             "choose another format."
         ) from error
+    names = [part.name for part in pruned.subject.reads] or [network.main_input_name]
     with torch.no_grad():
-        wanted, answers = small(example), network.eval()(**{network.main_input_name: example})
+        answers = network.eval()(**dict(zip(names, pruned.examples, strict=True)))
+        wanted = pruned.model(*pruned.examples)
     given = answers.logits if "logits" in answers else answers.last_hidden_state
     missing = json.dumps(sorted(loading["missing_keys"]))[:120]
     if loading["missing_keys"] or not float((wanted - given).abs().max()) <= NEAR * float(wanted.abs().max()):

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from ..errors import LoadError
 from ..values.text import Answers
 
-What = Literal["pictures", "text"]
+What = Literal["pictures", "text", "two texts", "sound and text"]
+TWO_INPUTS: tuple[What, ...] = "two texts", "sound and text"
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ModelKind:
         title: for sentences.
         auto: the class of transformers that loads it.
         mapping: the table of transformers with the names of its classes.
-        reads: pictures or text.
+        reads: pictures, text, or an input for its encoder and a text for its decoder.
         answers: see `TextForm`.
         classes: it tells as many classes apart as its configuration says.
     """
@@ -58,10 +59,25 @@ KINDS = (
         "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
         classes=True,
     ),
+    ModelKind(
+        "model that reads a text and writes another",
+        "AutoModelForSeq2SeqLM",
+        "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+        "two texts",
+    ),
+    ModelKind(
+        "model that hears and writes",
+        "AutoModelForSpeechSeq2Seq",
+        "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES",
+        "sound and text",
+    ),
     ModelKind("text encoder", "AutoModelForTextEncoding", "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES"),
     ModelKind("encoder", "AutoModel", "MODEL_MAPPING_NAMES"),
 )
-TAKEN = "an image classifier, a causal or masked language model, a text or token classifier or a text encoder"
+TAKEN = (
+    "an image classifier, a causal or masked language model, a model with an encoder and a decoder, "
+    "a text or token classifier or a text encoder"
+)
 
 
 def kind_of(transformers: Any, config: Any) -> ModelKind:
@@ -69,18 +85,20 @@ def kind_of(transformers: Any, config: Any) -> ModelKind:
     none that is known.
 
     Raises:
-        LoadError: a model that reads one text or sound and writes another.
+        LoadError: a model with an encoder and a decoder that writes something other than text.
     """
     tables = transformers.models.auto.modeling_auto
     named = (getattr(config, "architectures", None) or [""])[0]
+    is_pair = bool(getattr(config, "is_encoder_decoder", False))
     for kind in KINDS:
         known: Mapping[str, Any] = getattr(tables, kind.mapping)
         classes = known.get(config.model_type, ())
-        if named in ((classes,) if isinstance(classes, str) else classes):
+        fits = is_pair or kind.reads not in TWO_INPUTS
+        if fits and named in ((classes,) if isinstance(classes, str) else classes):
             return kind
-    if named and getattr(config, "is_encoder_decoder", False):
+    if named and is_pair:
         raise LoadError(
-            f"{named[:80]!r} has an encoder and a decoder, each with an input of its own, and is not read "
-            "from a folder; save its encoder alone, such as T5EncoderModel, or name a Python file with it."
+            f"{named[:80]!r} has an encoder and a decoder but does not write text, so it is not read from a "
+            "folder; save its encoder alone, such as T5EncoderModel, or name a Python file with it."
         )
     return PICTURES

@@ -26,7 +26,13 @@ FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
-POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length")
+POSITIONS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_seq_len",
+    "max_sequence_length",
+    "max_target_positions",
+)
 SHIFTED = ("roberta", "camembert", "longformer", "mpnet", "esm", "xmod")  # positions start after the padding
 TRIAL = "a"  # a text that is tokenized to see what is put around it
 

@@ -23,7 +23,8 @@ from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
 from .foreign_model import InputForm, check_size, subject_of, weights_of
 from .heads import classes_of
-from .hf_kinds import TAKEN, ModelKind, kind_of
+from .hf_kinds import TAKEN, TWO_INPUTS, ModelKind, kind_of
+from .hf_pairs import NOTE, pair_form, way_for_pair
 from .hf_text import form_for, text_form, way_for, window_of
 from .pt_weights import convert
 from .weight_files import weights_file
@@ -63,9 +64,11 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     try:
         _check_numbers(transformers.PretrainedConfig.get_config_dict(source, **how)[0], "config.json")
         config = transformers.AutoConfig.from_pretrained(source, **how)
-        kind = kind_of(transformers, config)
-        length, positions = window_of(config, tokens, name) if kind.reads == "text" else (0, None)
+        kind, came = kind_of(transformers, config), getattr(config, "dtype", None)
+        length, positions = (0, None) if kind.reads == "pictures" else window_of(config, tokens, name)
         model = _model(transformers, kind, config, source, checkpoint, how)
+        own: Any = model.config
+        own.dtype = came  # that of the files, which an export keeps; here the model is in float32
         form = _form(kind, model, length) if length else _pictures(transformers, config, source, how)
     except LoadError:
         raise
@@ -83,6 +86,8 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     shown = f"hf:{Path(source).resolve().name if is_local else name}"
     if kind.reads == "pictures":
         return subject_of(led(model, logits), shown, form, about)
+    if kind.reads in TWO_INPUTS:
+        return subject_of(led(model, way_for_pair(form.reads)), shown, form, about + NOTE)
     text, note = text_form(transformers, source, kind.answers, positions)
     return replace(subject_of(led(model, way_for(kind.answers)), shown, form, about + note), text=text)
 
@@ -215,6 +220,8 @@ def _pictures(transformers: Any, config: Any, source: str, how: Mapping[str, Any
 
 
 def _form(kind: ModelKind, model: Any, length: int) -> InputForm:
+    if kind.reads in TWO_INPUTS:
+        return pair_form(model, length, hears=kind.reads == "sound and text")
     return form_for(model, length, _class_names(model.config) if kind.classes else ())
 
 

@@ -7,7 +7,8 @@ the cut proven.
 
 Nothing is downloaded: each model is built from its configuration and saved into a folder of its own, which is
 loaded like any other (hf:FOLDER). A cut model counts as proven if the audit says so: it answers like the
-masked model in float64, and a wrong wiring does not.
+masked model in float64, and a wrong wiring does not. Models that read tokens are compared at three lengths
+with the own code of transformers as well, in which what is cut is set to zero.
 """
 
 import argparse
@@ -22,20 +23,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from explorer.audit.audit import audit
+from explorer.compaction.compact import compact
 from explorer.errors import ExplorerError
 from explorer.exporters.export import export
+from explorer.exporters.input_sizes import sized
 from explorer.graph.analysed import Analysed, analyse
+from explorer.lessons.experiment import masked_by_hand
 from explorer.loaders.foreign_forward import led
 from explorer.loaders.model_text import load
 from explorer.machine.optional_packages import uses_torchvision
+from explorer.pruning.decision import decide
+from explorer.values.profile import Group
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
 GUIDE = Path(__file__).parents[2] / "explorer" / "guide" / "models.md"
 MARKS = "<!-- families -->\n", "<!-- end -->"
 WIDTH, LAYERS, HEADS, INNER, TOKENS = 32, 2, 4, 48, 12
+LENGTHS = (5, TOKENS, 24)  # fewer tokens than a window, a window, and as many as there are positions
 TEXT = {
     "vocab_size": 96,
     "hidden_size": WIDTH,
@@ -139,8 +147,11 @@ class FamilyRow:
     Args:
         units: kind of unit -> how many groups of it can be cut.
         whole: reasons of groups that stay whole.
+        at_lengths: largest difference to transformers' own code over all lengths, relative to the largest
+            answer; None: it reads no tokens.
+        any_length: one smaller model reads all lengths; otherwise there is one for each.
         trouble: why it is not loaded, cut, proven or exported; "" if it is.
-        folder: "yes", or why the format `transformers` is refused.
+        folder: kind of what a folder of transformers can say -> "yes", or why it is refused.
     """
 
     name: str
@@ -150,8 +161,10 @@ class FamilyRow:
     params: int = 0
     left: int = 0
     difference: float | None = None
+    at_lengths: float | None = None
+    any_length: bool = False
     trouble: str = ""
-    folder: str = ""
+    folder: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -182,17 +195,18 @@ def sound_encoder(family: Family) -> Subject:
     return Subject(family.network, family.network, model, None, example)
 
 
-def opened(name: str, folder: Path) -> Analysed:
+def opened(name: str, folder: Path, tokens: int = TOKENS) -> Analysed:
     """The analysed model of a family, from its folder."""
     family = FAMILIES[name]
     if family.network == "WhisperEncoder":
         return analyse(sound_encoder(family))
-    text = f"hf:{saved(family, folder / name)}"
-    return analyse(load(text if "image_size" in family.sizes else f"{text}@{TOKENS}"))
+    place = folder / name
+    text = f"hf:{place if place.is_dir() else saved(family, place)}"
+    return analyse(load(text if "image_size" in family.sizes else f"{text}@{tokens}"))
 
 
 def row_of(name: str, *, exported: bool = True) -> FamilyRow:
-    """Load, cut half of every group, prove it, and write the folder."""
+    """Load, cut half of every group, prove it, compare lengths, and write the folder."""
     started, family = time.perf_counter(), FAMILIES[name]
     row: dict[str, Any] = {"name": name, "network": family.network}
     with tempfile.TemporaryDirectory() as place:
@@ -205,18 +219,65 @@ def row_of(name: str, *, exported: bool = True) -> FamilyRow:
             report = audit(model, ratio=0.5)
             row |= {"left": report.params_after or 0, "difference": report.max_rel_diff}
             row["trouble"] = model.profile.error or report.reason or ""
-            row["folder"] = _folder(model) if exported else ""
+            if model.subject.reads:
+                row["at_lengths"], row["any_length"] = at_lengths(name, model, Path(place))
+            row["folder"] = {kind: _folder(model, kind) for kind in ("head", "neuron")} if exported else {}
         except ExplorerError as error:
             row["trouble"] = str(error).replace(place, "...")
     return FamilyRow(**row, seconds=round(time.perf_counter() - started, 1))
 
 
-def _folder(model: Analysed) -> str:
-    """Whether a folder of transformers can say that heads and neurons are cut."""
-    width = {name for name, group in model.profile.free_groups.items() if group.units == WIDTH}
-    recipe = Recipe(channels={name: 0.5 for name in model.profile.free_groups if name not in width})
+def at_lengths(name: str, model: Analysed, folder: Path) -> tuple[float, bool]:
+    """How far the smaller model is from transformers' own code at each length, and whether one reads all.
+
+    Half of the heads and neurons are cut. The width is left out: zeros in it would change what norms see.
+    """
+    opened_up = sized(model).model
+    is_any = opened_up.graph.any_size
+    found = []
+    for tokens in LENGTHS:
+        known = opened_up if is_any else opened(name, folder, tokens)
+        found.append(_from_own_code(known, tokens))
+    return max(found), is_any
+
+
+def _from_own_code(model: Analysed, tokens: int) -> float:
+    """The difference of a cut model's answers at a length from those of the masked one."""
+    recipe, given = half_of(model, ("head", "neuron")), inputs_of(model, tokens)
+    small = compact(model, decide(model, recipe).masks)
+    return distance(masked_by_hand(model, recipe, everywhere=True), small, given)
+
+
+@torch.no_grad()
+def distance(own: nn.Module, small: nn.Module, given: torch.Tensor) -> float:
+    """The largest difference of two models' answers, relative to the first one's largest."""
+    wanted, answers = own(given), small(given)
+    return float((wanted - answers).abs().max() / wanted.abs().max())
+
+
+def inputs_of(model: Analysed, tokens: int) -> torch.Tensor:
+    """Inputs of a model that reads tokens, of a length."""
+    if len(model.subject.reads) > 1:
+        return model.subject.example
+    rows = model.subject.reads[0].numbers or 2
+    return torch.randint(rows, (2, tokens), generator=torch.Generator().manual_seed(tokens))
+
+
+def half_of(model: Analysed, kinds: Iterable[str]) -> Recipe:
+    """Half of the heads, or of the neurons of each perceptron, or of the width."""
+    return Recipe(
+        channels={name: 0.5 for name, group in model.profile.free_groups.items() if _what(group) in kinds}
+    )
+
+
+def _what(group: Group) -> str:
+    return "head" if group.unit == "head" else "width" if group.units == WIDTH else "neuron"
+
+
+def _folder(model: Analysed, kind: str) -> str:
+    """Whether a folder of transformers can say that half of these units are cut."""
     try:
-        export(model, recipe, "transformers")
+        export(model, half_of(model, (kind,)), "transformers")
     except ExplorerError as error:
         return str(error)
     return "yes"
@@ -229,16 +290,33 @@ def _kind(reason: str | None) -> str:
 def _line(row: FamilyRow) -> str:
     units = ", ".join(f"{count} of {kind}s" for kind, count in row.units.items())
     if row.trouble:
-        return f"| `{row.name}` | {row.network} | {units} | | no: {row.trouble} | |"
+        return f"| `{row.name}` | {row.network} | {units} | | no: {row.trouble} | | |"
     difference = f"{row.difference:.0e}" if row.difference is not None else ""
     left = f"{row.params:,} to {row.left:,}"
-    folder = "yes" if row.folder == "yes" else "no"
-    return f"| `{row.name}` | {row.network} | {units} | {left} | yes, {difference} | {folder} |"
+    lengths = "" if row.at_lengths is None else f"{_near(row.at_lengths)}, {_models(row)}"
+    folder = " and ".join(f"{kind}s" for kind, said in row.folder.items() if said == "yes") or "no"
+    return f"| `{row.name}` | {row.network} | {units} | {left} | yes, {difference} | {lengths} | {folder} |"
+
+
+def _near(difference: float) -> str:
+    return f"{difference:.0e}" if difference else "0"
+
+
+def _models(row: FamilyRow) -> str:
+    return "one model" if row.any_length else "one for each"
 
 
 def table(rows: Iterable[FamilyRow]) -> str:
     """Rows as the guide shows them."""
-    columns = "family", "class", "groups that can be cut", "parameters", "proven, difference", "as a folder"
+    columns = (
+        "family",
+        "class",
+        "groups that can be cut",
+        "parameters",
+        "proven, difference",
+        "three lengths",
+        "as a folder",
+    )
     head = f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}\n"
     return head + "".join(_line(row) + "\n" for row in rows)
 

@@ -6,12 +6,14 @@ import math
 import shutil
 import socket
 import zipfile
+from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
 import safetensors.torch
 import torch
 
+from explorer.audit.audit import audit
 from explorer.compaction.compact import compact
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -192,16 +194,56 @@ def test_other_models_of_text_are_compared_with_their_own_answers(
     assert value_of(metric, same) == pytest.approx(1) and value_of(metric, other) < 0.5
 
 
-def test_a_model_with_a_decoder_of_its_own_is_refused(tmp_path, transformers):
-    transformers.T5Config(architectures=["T5ForConditionalGeneration"]).save_pretrained(tmp_path)
-    with pytest.raises(LoadError, match="'T5ForConditionalGeneration' has an encoder and a decoder"):
+def test_a_model_with_a_decoder_that_writes_no_text_is_refused(tmp_path, transformers):
+    transformers.SpeechT5Config(architectures=["SpeechT5ForTextToSpeech"]).save_pretrained(tmp_path)
+    with pytest.raises(LoadError, match="'SpeechT5ForTextToSpeech' has an encoder and a decoder but"):
         load(f"hf:{tmp_path}")
+
+
+def test_a_model_with_a_decoder_of_its_own_reads_two_inputs_in_one_row(tmp_path, transformers):
+    sizes = {"vocab_size": 96, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2}
+    torch.manual_seed(0)
+    own = transformers.T5ForConditionalGeneration(transformers.T5Config(**sizes)).eval()
+    own.save_pretrained(tmp_path)
+    subject = load(f"hf:{tmp_path}@6")
+    assert [part.name for part in subject.reads] == ["input_ids", "decoder_input_ids"]
+    assert subject.example.shape == (2, 12) and "without a text" in subject.card["description"]
+    reads, writes = subject.example.long().split(6, 1)
+    with torch.no_grad():
+        wanted = own(input_ids=reads, decoder_input_ids=writes).logits
+        assert torch.allclose(subject.model(subject.example), wanted, atol=1e-5)
+        assert not torch.allclose(subject.model(subject.example.flip(1)), wanted, atol=1e-2)
 
 
 def test_weights_of_16_bits_are_read_without_loss(tmp_path, transformers):
     folder = written(tmp_path / "model", transformers, dtype=torch.bfloat16)
     weight = load(f"hf:{folder}").model.lm_head.weight
     assert weight.dtype == torch.float32 and torch.equal(weight, weight.bfloat16().float())
+
+
+@pytest.mark.parametrize(
+    "after, dtype", [("none", torch.bfloat16), ("least_squares", torch.float32)], ids=["kept", "repaired"]
+)
+def test_weights_of_16_bits_are_written_in_16_bits_if_nothing_changed_them(
+    after, dtype, tmp_path, transformers, texts
+):
+    folder = written(tmp_path / "model", transformers, dtype=torch.bfloat16, num_key_value_heads=2)
+    model = analyse(load(f"hf:{folder}@12", data=f"text:{texts}"))
+    names = [name for name in model.profile.free_groups if "embed" not in name]
+    recipe = Recipe(channels=dict.fromkeys(names, 0.5), after=after)
+    proof, said = audit(model, replace(recipe, after="none")), []
+    assert proof.verified and proof.params_after < model.profile.params
+    packed = export(model, recipe, "transformers", say=said.append)
+    zipfile.ZipFile(io.BytesIO(packed)).extractall(tmp_path / "small")
+    tensors = safetensors.torch.load_file(tmp_path / "small" / "model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {dtype}
+    assert bool(said) == (after == "least_squares") and all("torch.bfloat16" in one for one in said)
+    own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "small", local_files_only=True)
+    kept = own.model.layers[0].mlp.down_proj.weight
+    assert own.dtype == dtype and kept.shape == (32, 24)
+    dense = model.subject.model.model.layers[0].mlp.down_proj.weight
+    mask = decide(model, recipe).masks.channels["model.layers.0.mlp.gate_proj"]
+    assert torch.equal(kept.float(), dense[:, mask]) == (after == "none")
 
 
 def test_the_tokens_of_a_window_are_as_many_as_asked_for(llama):

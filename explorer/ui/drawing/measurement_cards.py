@@ -114,11 +114,13 @@ def _card(
 
 def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
-    if now.value is None or now.low is None or now.high is None:
-        return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
-    value, loss = format_value(now.value, now.unit), loss_words(report)
-    words, per_cent = measured_words(now, report.total_samples), " %" if now.unit == "%" else ""
-    notes = [*([f"{words.reach}{per_cent}, {words.counted}"] if words else []), *_others(now)]
+    kind = "Accuracy" if now.metric in (None, "accuracy") else "Metric"
+    words = measured_words(now, report.total_samples)
+    if words is None:
+        value = "no data" if report.stage == "final" else WAITING
+        return Card(metric_heading(now.metric), value, None, (), TRAPS[kind], "normal")
+    value, loss, per_cent = words.value, loss_words(report), " %" if now.unit == "%" else ""
+    notes = [f"{words.reach}{per_cent}, {words.counted}", *_others(now)]
     if report.drop is not None and report.drop.better == "lower":
         notes.insert(0, "lower is better")
     label = metric_heading(now.metric)
@@ -129,15 +131,14 @@ def _accuracy(report: Report) -> Card:
             value,
             None,
             (*notes, "this is the dense model", *loss_notes),
-            TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"],
+            TRAPS[kind],
             "normal",
         )
     change = change_words(report.drop)
     changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {change.reach}"
     notes = [change.verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
     colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
-    trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
-    return Card(label, value, change.amount, tuple(notes), trap, colour)
+    return Card(label, value, change.amount, tuple(notes), TRAPS[kind], colour)
 
 
 def _others(now: Measurement) -> list[str]:
