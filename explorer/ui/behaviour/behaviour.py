@@ -14,7 +14,7 @@ from ...figures.confusion import Which, confusion
 from ...figures.confusion import height_of as confusion_height
 from ...figures.reliability_diagram import HEIGHT as RELIABILITY_HEIGHT
 from ...figures.reliability_diagram import reliability_diagram
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.number_words import accuracy_words, format_drop
 from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
 from ...studies.partings import has_partings
 from ...studies.reliability import BINS
@@ -160,7 +160,7 @@ def _facts(behaviour: Behaviour) -> list[tuple[str, str, list[str], str]]:
     """Return label, value, small print and meaning."""
     share, low, high = behaviour.agreement
     counts, before, after = behaviour.flip_counts, behaviour.before.reliability, behaviour.after.reliability
-    now = format_accuracy(behaviour.after.correct, behaviour.samples, behaviour.total)
+    now = accuracy_words(behaviour.after.correct, behaviour.samples, behaviour.total)
     hurt = [change for change in behaviour.classes if change.differs and change.drop.estimate > 0]
     return [
         (
@@ -182,7 +182,7 @@ def _facts(behaviour: Behaviour) -> list[tuple[str, str, list[str], str]]:
         (
             "Accuracy",
             f"{behaviour.after.correct / behaviour.samples * 100:.1f} %",
-            [now.partition(" (")[2].replace(")", ""), f"change {format_drop(behaviour.drop)}"],
+            [f"{now.reach}, {now.counted}", f"change {format_drop(behaviour.drop)}"],
             "Of the pruned model. The range is a 95 % interval; the change is paired.",
         ),
         (
