@@ -10,7 +10,7 @@ import streamlit as st
 from ...background.lane import Lane
 from ...figures.group_values import group_values
 from ...measuring.metric_words import metric_heading
-from ...measuring.statistics import format_drop, format_measured, format_value
+from ...measuring.number_words import format_drop, format_value, measured_words
 from ...studies.who_pays import GroupedChange, SampleChange, WhoPays, who_pays
 from .. import session
 from ..drawing import layout
@@ -102,13 +102,12 @@ def _cards() -> None:
 
 def _facts(known: WhoPays) -> list[tuple[str, str, list[str], str]]:
     """Return label, value, small print and meaning."""
-    now = known.after
-    reach = format_measured(now, known.total).partition(" (")[2].replace(")", "")
+    now, words = known.after, measured_words(known.after, known.total)
     facts = [
         (
             metric_heading(now.metric),
             format_value(now.value or 0.0, now.unit),
-            [reach, f"change {format_drop(known.drop)}"],
+            [f"{words.reach}, {words.counted}" if words else "", f"change {format_drop(known.drop)}"],
             "Of the pruned model. The range is a 95 % interval; the change is paired.",
         )
     ]
