@@ -1,10 +1,11 @@
 """The whole app with a model whose task is no classification: no page fails, and the metric has its name."""
 
+import re
 from dataclasses import replace
 
 import pytest
 import torch
-from apps import fine, opened, sent, turned_to, until, words
+from apps import charts, fine, html_of, opened, sent, turned_to, until, words
 
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -12,6 +13,7 @@ from explorer.ui.shared import settings
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Task
 
+CHANGE = re.compile(r"([\d.e-]+) before, ([\d.e-]+) now")
 PAGES = sorted(path.stem for path in paths.pages().glob("[!_]*.py"))
 
 
@@ -48,5 +50,21 @@ def test_every_page_works_and_says_what_is_measured():
     for page in PAGES:
         turned_to(app, page)
         assert not app.error, (page, words(app))
-    assert "compares right and wrong classes" in words(turned_to(app, "behaviour"))
+    fine(app)
+
+
+def test_behaviour_shows_which_numbers_lose_and_which_samples():
+    app = opened("behaviour", recipe=Recipe(channels={"conv1": 0.5}), model="angles")
+    app = until(app, "answered by both models")
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert set(shown) == {"Mean absolute error", "Predicted numbers hurt", "Samples that changed"}
+    assert shown["Predicted numbers hurt"].endswith("of 10") and shown["Samples that changed"] == "450"
+    figure = charts(app)["Mean absolute error in each group, before and after"]
+    assert {"before", "after"} <= {trace.get("name") for trace in figure["data"]}
+    worse = CHANGE.findall(html_of(app))
+    assert len(worse) == 12 and all(float(after) > float(before) for before, after in worse)
+    assert html_of(app).count("data:image/png") == 12 and html_of(app).count("truth: ") == 12
+    app.button_group(key="samples shown").set_value("better").run()
+    better = CHANGE.findall(html_of(app))
+    assert 0 < len(better) < 12 and all(float(after) < float(before) for before, after in better)
     fine(app)
