@@ -14,8 +14,8 @@ from ...measuring.allowance import allowance_unit
 from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.number_words import format_drop, format_measured, format_value
 from ...runs.held_out import has_held_out
-from ...studies.recipe_search import check_winner
 from ...studies.search_trials import Cost, Search, SearchPlan, Trial
+from ...studies.search_winner import check_winner
 from ...values.granularity import CHANNEL, PLURALS, WEIGHT, Graded
 from ...values.report import Report
 from .. import session
