@@ -112,13 +112,13 @@ def grouped(parting: Parting, base: Tensor, pruned: Tensor) -> GroupedChange:
     Args:
         base, pruned: (samples, groups, k) rows of the same samples.
     """
-    parts = [(number, base[:, number], pruned[:, number]) for number in range(base.shape[1])]
-    shown = [(number, *rows) for number, *rows in parts if int((rows[0][:, -1] > 0).sum()) >= LEAST]
+    holding = (base[..., -1] > 0).sum(0)
+    shown = [number for number, samples in enumerate(holding.tolist()) if samples >= LEAST]
     strict = 1 - FAMILY / max(1, len(shown))
-    groups = tuple(_group(parting, number, before, after, strict) for number, before, after in shown)
+    groups = tuple(_group(parting, k, base[:, k], pruned[:, k], strict) for k in shown)
     metric = parting.metric
     scale = Scale(metric.name, metric.unit, metric.better)
-    return GroupedChange(parting.title, metric.title, scale, groups, len(parts) - len(shown))
+    return GroupedChange(parting.title, metric.title, scale, groups, base.shape[1] - len(shown))
 
 
 def _group(parting: Parting, number: int, base: Tensor, pruned: Tensor, strict: float) -> GroupChange:
