@@ -102,7 +102,14 @@ __all__ = [
 ]
 
 
+# verbs that take a model and a recipe, which is checked here: inside, a recipe is trusted
+TAKING_RECIPES = {"allocate", "export", "masks_for", "prune", "recover", "stream", "strength_curve"}
+
+
 def __getattr__(name: str) -> Any:
     if name not in HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{HOMES[name]}", __name__), name)
+    if name in TAKING_RECIPES:
+        value = import_module(".pruning.checks", __name__).bordering(value)
+    return value

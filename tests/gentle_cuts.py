@@ -24,7 +24,7 @@ def measured(name: str, samples: int | None) -> dict[float, float]:
     gentle = next(preset for preset in PRESETS if preset.key == "gentle")
     lost: dict[float, float] = {}
     for share in SHARES:
-        preset = replace(gentle, targets={"channels": ("uniform", share)})
+        preset = replace(gentle, targets={"channel": ("uniform", share)})
         report = explorer.prune(
             model, follow(model, Recipe(), preset, ()), Conditions(samples=samples, latency=False)
         )

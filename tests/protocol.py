@@ -47,6 +47,7 @@ class Tab:
         query: of the address, such as "model=digits-cnn".
         session: one that was lost and is to go on.
         patience: seconds until what has not come is an error.
+        signed: the cookies of a browser, with the token that guards them; of somebody who is signed in.
 
     >>> with Tab(server, "model=digits-cnn") as tab:   # doctest: +SKIP
     ...     tab.open()
@@ -55,7 +56,13 @@ class Tab:
     """
 
     def __init__(
-        self, server: serving.Server, query: str = "", *, session: str = "", patience: float = PATIENCE_S
+        self,
+        server: serving.Server,
+        query: str = "",
+        *,
+        session: str = "",
+        patience: float = PATIENCE_S,
+        signed: Mapping[str, str] | None = None,
     ):
         self.server, self.query, self.session, self._patience = server, query, session, patience
         self.elements: dict[str, Element] = {}  # by the name that each carries, or by its kind
@@ -65,11 +72,20 @@ class Tab:
         self._known: dict[str, int] = {}
         self._shown: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
-        protocols = ["streamlit", "no-token", session] if session else ["streamlit"]
+        token = signed["token"] if signed else "no-token" if session else ""
+        protocols = [word for word in ("streamlit", token, session) if word]
+        headers = {"Cookie": signed["cookies"]} if signed else None
         address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
         self._open = ExitStack()
         self._socket = self._open.enter_context(
-            connect(address, subprotocols=protocols, origin=server.url, max_size=None, compression=None)
+            connect(
+                address,
+                subprotocols=protocols,
+                origin=server.url,
+                additional_headers=headers,
+                max_size=None,
+                compression=None,
+            )
         )
         self._news: http.client.HTTPConnection | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -46,9 +46,15 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@lru_cache(maxsize=2)
+def nodes_of(source: str) -> tuple[ast.AST, ...]:
+    """All nodes of a file, the module first."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imported(source: str, package: tuple[str, ...]) -> Iterator[str]:
     """Dotted names that a module imports anywhere, relative ones resolved against its package."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -344,6 +350,52 @@ def test_a_name_that_is_used_twice_is_seen():
     assert twice(cache_labels("a, b = Cache(1, 'models'), Cache(2, 'models', 8)")) == ["'models'"]
     assert twice(lanes("A = Lane('scan')\nB, C = Lane('scan', 2), Lane('curve')")) == ["'scan'"]
     assert len([label for source in SOURCES for label in cache_labels(source)]) > 10
+
+
+# --------------------------------------------------------------------------- one spelling of what is removed
+
+SPELLINGS = {"channel", "channels", "weight", "weights", "block", "blocks"}
+# where such a word is the name of something else, or is what others write down
+OTHER_MEANINGS = {
+    "values/granularity.py": "the home of the words",
+    "values/recipe.py": "keys of a recipe in JSON",
+    "words.py": "entries of the glossary",
+    "graph": "parts of a module's parameters",
+    "compaction": "parts of a module's parameters",
+    "loaders": "parts of a module's parameters, and names in configurations",
+    "criteria": "the traits that a plug-in is registered with",
+    "recovery/training_plan.py": "what is rewound",
+    "exporters/figures_html.py": "the name of a figure",
+    "figures/weight_distribution.py": "the name of a trace",
+    "audit/conditioned_model.py": "the end of a parameter's name",
+    "ui/app.py": "the file of a page",
+    "ui/frame/page_head.py": "the file of a page",
+    "ui/prune/block_switches.py": "the name of a lane and its region",
+    "ui/sidebar/job_chip.py": "the name of a lane",
+}
+
+
+def spelled(source: str) -> list[str]:
+    """Places that spell a granularity themselves, or make its plural with an s."""
+    words = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    lines = [word.lineno for word in words if isinstance(word.value, str) and word.value in SPELLINGS]
+    plurals = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr))
+    lines += [node.lineno for node in plurals if re.search(r"granularity\}s\b", ast.unparse(node))]
+    return [f"line {line}" for line in sorted(lines)]
+
+
+def test_a_granularity_is_spelled_in_one_place():
+    own = {path: str(path.relative_to(PACKAGE)) for path in MODULES}
+    files = [p for p, name in own.items() if not {name, name.split("/")[0]} & set(OTHER_MEANINGS)]
+    names = [f"{own[path]}, {line}" for path in files for line in spelled(path.read_text("utf-8"))]
+    assert names == [], "take it from values/granularity.py:\n" + "\n".join(names)
+    assert all((PACKAGE / name).exists() for name in OTHER_MEANINGS)
+
+
+def test_a_granularity_that_is_spelled_anywhere_is_seen():
+    assert spelled("def f(kind):\n    return kind == 'channels'") == ["line 2"]
+    assert spelled("x = f'no {plan.granularity}s here'") == ["line 1"]
+    assert spelled("x = {CHANNEL: 1, 'channelled': recipe.channels}\ny = f'{granularity} so'") == []
 
 
 # --------------------------------------------------------------------------- names say what a thing is

@@ -31,6 +31,7 @@ from .own_answers import difference_of_graph
 TOLERANCE = 1e-8  # largest relative difference of a correct wiring, in float64
 OWN_TOLERANCE = 1e-4  # of the largest output, between a model and its graph in the model's own precision
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
+LEFT = "one removed block left in"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class AuditReport:
         frozen: name and reason of each group that cannot be pruned.
         max_rel_diff: largest difference of the outputs, relative to their variation over inputs; None = not
             computed.
-        negative_control: the same after two kept indices of one slot were swapped: the median over a few
-            slots. If blocks are removed: of a model that still has one of them, if that differs less.
+        negative_control: the same after a fault was made on purpose: the median over a few places for it. If
+            blocks are removed: of a model that still has one of them, if that differs less.
+        fault: what was wrong on purpose; None if there was no negative control.
         verified: every check was run and passed.
         reason: why it is not verified, or None.
         seconds: of the audit alone.
@@ -70,6 +72,7 @@ class AuditReport:
     peak_memory_of: str = "process"
     analysis_seconds: float | None = None
     graph_rel_diff: float | None = None
+    fault: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {**self.__dict__, "frozen": [dict(item) for item in self.frozen]}
@@ -146,23 +149,27 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
     result = replace(result, params_after=sum(p.numel() for p in small.parameters()), macs_after=macs)
     twin = small._apply(widened)
     difference = max(one.difference(twin) for one in expected)
-    yield reached(0, 1, "Swapping two channels")
-    control = None
-    if masks.channels:
-        control = yield from negative_control(model.profile, masks, twin, expected[-1])
+    yield reached(0, 1, "Making a fault on purpose")
+    control, fault = yield from negative_control(model.profile, masks, twin, expected[-1])
     if kept is not None and (control is not None or not masks.channels):
         one_too_many = expected[-1].difference(kept._apply(widened))
-        control = one_too_many if control is None else min(control, one_too_many)
+        if control is None or one_too_many < control:
+            control, fault = one_too_many, LEFT
     reason = _why_not(masks, expected[0].outputs, difference, control)
     return replace(
-        result, max_rel_diff=difference, negative_control=control, verified=reason is None, reason=reason
+        result,
+        max_rel_diff=difference,
+        negative_control=control,
+        fault=fault,
+        verified=reason is None,
+        reason=reason,
     )
 
 
 def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:
     varies = float(expected.std(0).max() / expected.abs().max().clamp(min=1e-300))
-    if not masks.channels and not masks.blocks:
-        return "no channels and no blocks were removed, so there is nothing to prove"
+    if not masks.channels and not masks.blocks and all(bool(mask.all()) for mask in masks.weights.values()):
+        return "nothing was removed, so there is nothing to prove"
     if not varies > 1e-6:
         return "the outputs do not vary over inputs, so a comparison proves nothing"
     if not difference <= TOLERANCE:
@@ -170,6 +177,6 @@ def _why_not(masks: Masks, expected: Tensor, difference: float, control: float |
             f"the compact and the masked model differ by {difference:.2e}; at most {TOLERANCE:.0e} is allowed"
         )
     if control is None:
-        return "no slot with two kept units was found for the negative control"
+        return "no place was found for a fault on purpose, so it is not shown that one would be noticed"
     weak = f"the negative control moved the outputs by only {control:.2e}; at least {REJECTED:.0e} is needed"
     return None if control > REJECTED else weak

@@ -11,9 +11,9 @@ from ..graph.export import ModelGraph
 from ..values.profile import Masks
 from ..values.progress import Returning
 from .awake import may_silence
+from .faults import Fault, FaultyRun
 from .masked_reference import masked_outputs
 from .random_draws import Draws
-from .swaps import Swap, SwappedRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +31,13 @@ class Expected:
     awake: bool
 
     @torch.no_grad()
-    def difference(self, twin: fx.GraphModule, swap: Swap | None = None) -> float:
+    def difference(self, twin: fx.GraphModule, fault: Fault | None = None) -> float:
         """Return the largest difference of a smaller model's outputs, relative to how much outputs vary over
         inputs.
 
         Relative to their size, a constant part would hide it.
         """
-        runs = (SwappedRun(twin, draws, self.awake, swap).run(part) for part, draws in self.portions)
+        runs = (FaultyRun(twin, draws, self.awake, fault).run(part) for part, draws in self.portions)
         found = torch.cat([flat(run) for run in runs])
         spread = (self.outputs.amax(0) - self.outputs.amin(0)).max().clamp(min=1e-300)
         return float((found - self.outputs).abs().max() / spread)

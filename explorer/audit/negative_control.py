@@ -1,6 +1,6 @@
-"""The negative control: a smaller model that is wired wrongly on purpose must give different outputs."""
+"""The negative control: a smaller model that is wrong on purpose must give different outputs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, fx
@@ -9,40 +9,101 @@ from ..pruning.masks import positions
 from ..values.profile import Masks, ModelProfile, Slot
 from ..values.progress import Returning, reached
 from .comparison import Expected
-from .swaps import Swap
+from .faults import Fault, Loss, Swap, WrongMask
+
+SWAPPED = "two channels swapped at one place"
+LOST = "one channel lost at one place"
+MASKED = "the mask of one layer moved by one weight"
 
 
 def negative_control(
     profile: ModelProfile, masks: Masks, twin: fx.GraphModule, expected: Expected
-) -> Returning[float | None]:
-    """Swap two kept positions on one slot only; return the median difference over the first, middle and last
-    group that has such a slot.
+) -> Returning[tuple[float | None, str | None]]:
+    """Make one fault at a time; return the median difference over the first, middle and last place for it,
+    and what the fault is. Both are None if there is no place for one.
     """
-    candidates = list(_swaps(profile, masks, twin))
-    chosen = sorted({0, len(candidates) // 2, len(candidates) - 1}) if candidates else []
+    for name, faults in _faults(profile, masks, twin):
+        if faults:
+            return (yield from _median(faults, twin, expected)), name
+    return None, None
+
+
+def _faults(
+    profile: ModelProfile, masks: Masks, twin: fx.GraphModule
+) -> Iterator[tuple[str, Sequence[Fault]]]:
+    """Yield kinds of faults, the subtlest one first."""
+    if masks.channels:
+        yield SWAPPED, list(_at_groups(profile, masks, twin, _swap))
+        yield LOST, list(_at_groups(profile, masks, twin, _loss))
+    elif masks.weights:
+        yield MASKED, list(_at_layers(profile, masks, twin))
+
+
+def _median(faults: Sequence[Fault], twin: fx.GraphModule, expected: Expected) -> Returning[float]:
+    chosen = sorted({0, len(faults) // 2, len(faults) - 1})
     differences = []
     for done, i in enumerate(chosen):
-        differences.append(expected.difference(twin, candidates[i]))
-        yield reached(done + 1, len(chosen), "Swapping two channels")
-    return sorted(differences)[len(differences) // 2] if differences else None
+        differences.append(expected.difference(twin, faults[i]))
+        yield reached(done + 1, len(chosen), "Making a fault on purpose")
+    return sorted(differences)[len(differences) // 2]
 
 
-def _swaps(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> Iterator[Swap]:
-    """Return one swap per group: in a weight that reads it if there is one, otherwise in one that produces
+def _at_layers(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> Iterator[Fault]:
+    """Return one fault per layer that lost single weights."""
+    tensors = dict(twin.named_parameters(remove_duplicate=False))
+    for layer, mask in masks.weights.items():
+        tensor = tensors.get(profile.prunable_layers[layer].weight)
+        if tensor is not None and tensor.shape == mask.shape and not bool(mask.all()):
+            yield WrongMask(tensor, None, mask)
+
+
+def _at_groups(
+    profile: ModelProfile, masks: Masks, twin: fx.GraphModule, fault: Callable[..., Fault | None]
+) -> Iterator[Fault]:
+    """Return one fault per group: in a weight that reads it if there is one, otherwise in one that produces
     it.
+
+    Args:
+        fault: (slot, its kept positions or None for all, its tensor, the only node) -> fault or None.
     """
     surviving, uses = positions(profile, masks.channels), _uses(twin)
     tensors = dict(twin.named_parameters(remove_duplicate=False))
     for group in profile.free_groups.values():
         slots = [slot for slot in group.slots if slot.tensor in tensors]
         for slot in sorted(slots, key=lambda slot: (tensors[slot.tensor].dim() < 2, slot.producer)):
-            pair = _two_kept(slot, surviving.get(slot.tensor, {}).get(slot.dim))
-            if pair is not None:
-                tensor = tensors[slot.tensor]
-                readers = uses.get(id(tensor), []) if slot.producer else []
-                # a weight that produces units and reads them too, swapped for both, may do the same as before
-                yield Swap(tensor, slot.dim, *pair, only=readers[-1] if len(readers) > 1 else None)
+            tensor = tensors[slot.tensor]
+            readers = uses.get(id(tensor), []) if slot.producer else []
+            # a weight that produces units and reads them too, changed for both, may do the same as before
+            only = readers[-1] if len(readers) > 1 else None
+            made = fault(slot, surviving.get(slot.tensor, {}).get(slot.dim), tensor, only)
+            if made is not None:
+                yield made
                 break
+
+
+def _swap(slot: Slot, line: Tensor | None, tensor: Tensor, only: fx.Node | None) -> Fault | None:
+    """Return a swap of two positions of different kept units."""
+    old, new = _kept(slot, line)
+    other = (slot.units[old] != slot.units[old[:1]]).nonzero().flatten()
+    return Swap(tensor, only, slot.dim, int(new[0]), int(new[other[0]])) if len(other) else None
+
+
+def _loss(slot: Slot, line: Tensor | None, tensor: Tensor, only: fx.Node | None) -> Fault | None:
+    """Return the loss of the first kept position."""
+    _, new = _kept(slot, line)
+    return Loss(tensor, only, slot.dim, int(new[0])) if len(new) else None
+
+
+def _kept(slot: Slot, line: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the kept positions of a slot, as numbered before and after the cut.
+
+    Args:
+        line: (size,) bool, the kept positions of the slot; None = all.
+    """
+    kept = slot.units >= 0 if line is None else (slot.units >= 0) & line
+    renumbered = (torch.ones_like(kept) if line is None else line).cumsum(0) - 1
+    old = kept.nonzero().flatten()
+    return old, renumbered[old]
 
 
 def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
@@ -59,16 +120,3 @@ def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
         for tensor in tensors:
             readers.setdefault(id(tensor), []).append(node)
     return readers
-
-
-def _two_kept(slot: Slot, line: Tensor | None) -> tuple[int, int] | None:
-    """Return two positions of different kept units, as numbered after the cut.
-
-    Args:
-        line: (size,) bool, the kept positions of the slot; None = all.
-    """
-    kept = slot.units >= 0 if line is None else (slot.units >= 0) & line
-    renumbered = (torch.ones_like(kept) if line is None else line).cumsum(0) - 1
-    old = kept.nonzero().flatten()
-    other = old[slot.units[old] != slot.units[old[0]]] if len(old) else old
-    return (int(renumbered[old[0]]), int(renumbered[other[0]])) if len(other) else None

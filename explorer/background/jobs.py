@@ -48,6 +48,23 @@ class JobState:
         return self.running or self.queued
 
 
+@dataclass(frozen=True)
+class JobQueue:
+    """The jobs of all sessions.
+
+    Args:
+        waiting: have not begun. running: have begun and not ended.
+        longest_wait_seconds: of those that wait now.
+        begun, waited_seconds: since the start: how many jobs, and how long they waited together.
+    """
+
+    waiting: int
+    running: int
+    longest_wait_seconds: float
+    begun: int
+    waited_seconds: float
+
+
 class Job:
     """A submitted piece of work with its latest value and progress."""
 
@@ -64,6 +81,15 @@ class Job:
         self.busy_seconds = 0.0  # on the worker; time spent suspended does not count
         self._since = (0.0, 0)  # busy seconds and units done at the first progress of this stage
 
+    def begin(self) -> None:
+        """Note that it waits no longer."""
+        self.waited_seconds = self.waiting_seconds
+
+    @property
+    def waiting_seconds(self) -> float:
+        """Return the seconds since it was asked for."""
+        return time.monotonic() - self._asked
+
     def advance(self) -> Step[Any]:
         """Take and return the next step; only for the worker.
 
@@ -72,7 +98,6 @@ class Job:
             RuntimeError: the job left torch in another mode, which other jobs of this thread would inherit.
         """
         if self._make is not None:
-            self.waited_seconds = time.monotonic() - self._asked
             self._steps, self._make = self._make(), None
         if self._steps is None:
             raise StopIteration

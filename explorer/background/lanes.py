@@ -17,7 +17,7 @@ from ..errors import ExplorerError, crash
 from ..machine.foreign_code import failure
 from ..values.progress import Step, Work
 from . import job_log
-from .jobs import Job, JobSlot, JobState
+from .jobs import Job, JobQueue, JobSlot, JobState
 from .lane import LIVE, Lane
 from .used_time import UsedTime
 
@@ -54,6 +54,7 @@ class Lanes:
         self._closed: set[str] = set()
         self._discarded: list[Job] = []
         self._turns = itertools.count(1)
+        self._begun, self._waited_seconds = 0, 0.0  # of all jobs so far
         self._changed = threading.Condition()
         self._stopped = False
         self._thread = threading.Thread(target=self._work, name="explorer-lanes", daemon=True)
@@ -104,6 +105,17 @@ class Lanes:
         """Return how many live jobs wait for their first value, or work on it."""
         with self._changed:
             return sum(slot.lane.rank == LIVE and slot.needs_first for slot in self._slots.values())
+
+    @property
+    def queue(self) -> JobQueue:
+        """Return how many jobs wait and run now, and how long jobs wait; those that pause while their session
+        is closed are left out.
+        """
+        with self._changed:
+            ready = self._ready()
+            waits = [slot.waiting.waiting_seconds for slot in ready if slot.waiting is not None]
+            running = sum(slot.running is not None for slot in ready)
+            return JobQueue(len(waits), running, max(waits, default=0.0), self._begun, self._waited_seconds)
 
     def versions(self, session: str) -> tuple[int, ...]:
         """Return the versions of its lanes, which are equal as long as none of them has news."""
@@ -241,7 +253,14 @@ class Lanes:
         self._used.begin(slot.session, slot.turn)
         if slot.running is None:
             slot.running, slot.waiting = slot.waiting, None
+            self._note_begin(slot.running)
         return slot
+
+    def _note_begin(self, job: Job | None) -> None:
+        if job is not None:
+            job.begin()
+            self._begun += 1
+            self._waited_seconds += job.waited_seconds
 
     # ------------------------------------------------------------------ on the worker
 

@@ -21,6 +21,7 @@ from ..measuring.storage_size import sizes
 from ..pruning.decision import masks_for
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import Scan, ScanPlan
+from ..values.granularity import CHANNEL
 from ..values.progress import Step, Work, values_of
 from ..values.recipe import Recipe
 from ..values.report import Report
@@ -179,7 +180,7 @@ def _endless_scan(model: Analysed, conditions: Conditions) -> Work[Scan]:
     """Repeat a scan for ever, without reading or writing a log that another scan could find."""
     while True:
         with tempfile.TemporaryDirectory() as folder:
-            yield from scan(model, ScanPlan("channel", tolerance=None), conditions, folder=Path(folder))
+            yield from scan(model, ScanPlan(CHANNEL, tolerance=None), conditions, folder=Path(folder))
 
 
 # --------------------------------------------------------------------------- the same fader again
@@ -198,7 +199,7 @@ def late_move(size: Effort, device: str) -> Iterator[TimedRow]:
     late = list(model.profile.free_groups)[-1]
 
     def make(index: int) -> tuple[Timeable, Timeable]:
-        recipe = start.with_ratios("channel", {**start.channels, late: 0.1 + 0.7 * index / (size.pairs + 1)})
+        recipe = start.with_ratios(CHANNEL, {**start.channels, late: 0.1 + 0.7 * index / (size.pairs + 1)})
 
         def again():
             return list(stream(model, recipe, conditions, trail=trail))

@@ -9,6 +9,7 @@ from ..engine.candidate import build
 from ..pruning.decision import masks_for
 from ..repair.calibration_inputs import calibration_batches
 from ..repair.least_squares import LeastSquares
+from ..values.granularity import CHANNEL, PLURALS, WEIGHT
 from ..values.profile import Masks
 from .effort import Effort, opened
 from .live_moves import recipe_at
@@ -41,7 +42,7 @@ def _repair(size: Effort, device: str, structured: bool) -> TimedRow:
 
     pairs = interleaved(make, size.pairs, device, long_count=size.long_pairs)
     return row(
-        f"repair_over_forward_{'channels' if structured else 'weights'}",
+        f"repair_over_forward_{PLURALS[CHANNEL if structured else WEIGHT]}",
         pairs,
         BARE,
         details={"model": model.subject.name, "samples": sum(map(len, batches)), **pairs.details},

@@ -24,6 +24,7 @@ from ..studies.sensitivity.branching import Branches, touched_tensors
 from ..studies.sensitivity.graph_pieces import Workshop
 from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
+from ..values.granularity import CHANNEL
 from ..values.recipe import Recipe
 from .effort import Effort, opened
 from .timed_rows import Timeable, TimedRow, interleaved, row, seconds, stages
@@ -116,7 +117,7 @@ def _loops(model: Analysed, device: str) -> Loops:
     started = time.perf_counter()
     branches = Branches(
         Workshop(model, device),
-        touched_tensors(model.graph, "channel"),
+        touched_tensors(model.graph, CHANNEL),
         masks_of,
         len(EXACT_RATIOS),
     )
@@ -251,7 +252,7 @@ def _raced(
     dense = int(known.correct.sum())
     waiting, plain = list(chosen), {}
     newest, took, turn = None, 0.0, 0.0
-    steps = scan(model, ScanPlan("channel"), conditions, folder=folder)
+    steps = scan(model, ScanPlan(CHANNEL), conditions, folder=folder)
     while True:
         started = time.perf_counter()
         step = next(steps, None)

@@ -17,6 +17,7 @@ from ..measuring.evaluation import Execution, evaluate
 from ..measuring.judging import judge_for
 from ..measuring.latency import TimingPlan
 from ..measuring.tally import EMPTY, Tally, joined
+from ..pruning.checks import check_recipe
 from ..pruning.decision import calibrate, scores_for
 from ..recovery.recover import recover
 from ..recovery.training_plan import RecoveryPlan
@@ -25,6 +26,7 @@ from ..studies.sensitivity.batch_counter import BatchCounter
 from ..studies.sensitivity.scan_log import Gain
 from ..studies.sensitivity.scan_run import DENSE, dense_count
 from ..studies.sensitivity.values import ScanPlan
+from ..values.granularity import read_graded
 from ..values.progress import PAUSE, Step, Work
 from ..values.recipe import Recipe
 from ..values.samples import Split
@@ -60,7 +62,7 @@ def asked_json(conditions: Conditions, names: Iterable[str] = ALL) -> dict[str, 
 def _plan(asked: Asked) -> ScanPlan:
     plan = asked["plan"]
     recipe = Recipe.from_json(plan["recipe"])
-    return ScanPlan(plan["granularity"], tuple(plan["ratios"]), None, recipe)
+    return ScanPlan(read_graded(plan["granularity"]), tuple(plan["ratios"]), None, recipe)
 
 
 def _conditions(asked: Asked) -> Conditions:
@@ -70,24 +72,32 @@ def _conditions(asked: Asked) -> Conditions:
 # --------------------------------------------------------------------------- recipes
 
 
+def _recipe(model: Analysed, asked: Asked) -> Recipe:
+    """Return the recipe of a work item, which comes from another process."""
+    recipe = Recipe.from_json(asked["recipe"])
+    check_recipe(model.profile, recipe)
+    return recipe
+
+
 def _report(model: Analysed, asked: Asked) -> Work[Any]:
-    for step in stream(model, Recipe.from_json(asked["recipe"]), _conditions(asked)):
+    for step in stream(model, _recipe(model, asked), _conditions(asked)):
         yield Step(step.value.to_json() if step.value else None, step.progress)
 
 
 def _scores(model: Analysed, asked: Asked) -> Work[Any]:
     """How one criterion rates all channels, or why it cannot."""
-    recipe, device = Recipe.from_json(asked["recipe"]), _conditions(asked).device
+    device = _conditions(asked).device
     try:
+        recipe = _recipe(model, asked)
         yield from calibrate(model, recipe, device)
-        yield Step({"channels": packed_tensors(scores_for(model, recipe, device).channels)})
+        yield Step({"scores": packed_tensors(scores_for(model, recipe, device).channels)})
     except ExplorerError as error:
         yield Step({"left_out": str(error)})
 
 
 def _recovery(model: Analysed, asked: Asked) -> Work[Any]:
-    recipe, plan = Recipe.from_json(asked["recipe"]), RecoveryPlan.from_json(asked["plan"])
-    for step in recover(model, recipe, plan, _conditions(asked)):
+    plan = RecoveryPlan.from_json(asked["plan"])
+    for step in recover(model, _recipe(model, asked), plan, _conditions(asked)):
         is_last = step.value is not None and step.value.finished
         yield Step(step.value.to_json() if step.value is not None and is_last else None, step.progress)
 

@@ -121,7 +121,7 @@ def rate(
             if "left_out" in result:
                 left_out[name] = result["left_out"]
             else:
-                scores[name] = tensors_of(result["channels"])
+                scores[name] = tensors_of(result["scores"])
         yield Step(Ratings(scores, left_out))
     finally:
         cluster.let_go(list(answers.values()))

@@ -7,6 +7,7 @@ from ..graph.analysed import Analysed
 from ..machine.environment import environment, pick_device
 from ..measuring.latency import TimingPlan
 from ..recovery.recovery_table import RecoveryRow, TablePlan, recovery_table
+from ..runs.store import Store
 from ..studies.accuracy_curves import Family, Lines, curves
 from ..studies.criteria_agreement import Ratings, rate
 from ..studies.latency_staircase import USUAL, Staircase, staircase
@@ -43,9 +44,14 @@ class Studies:
         return curves(model, families, conditions)
 
     def search(
-        self, model: Analysed, recipe: Recipe, plan: SearchPlan, conditions: Conditions
+        self,
+        model: Analysed,
+        recipe: Recipe,
+        plan: SearchPlan,
+        conditions: Conditions,
+        store: Store | None = None,
     ) -> Work[Search]:
-        return RecipeSearch(model, recipe, plan, conditions).steps()
+        return RecipeSearch(model, recipe, plan, conditions, store=store).steps()
 
     def recovery_table(
         self, model: Analysed, recipe: Recipe, plan: TablePlan, conditions: Conditions
@@ -105,12 +111,18 @@ class ClusterStudies(Studies):
         return recipes.curves(self._cluster, source, families, conditions)
 
     def search(
-        self, model: Analysed, recipe: Recipe, plan: SearchPlan, conditions: Conditions
+        self,
+        model: Analysed,
+        recipe: Recipe,
+        plan: SearchPlan,
+        conditions: Conditions,
+        store: Store | None = None,
     ) -> Work[Search]:
         source = self._source_of(model.subject)
         if source is None:
-            return super().search(model, recipe, plan, conditions)
-        return recipes.search(self._cluster, source, RecipeSearch(model, recipe, plan, conditions))
+            return super().search(model, recipe, plan, conditions, store)
+        asked = RecipeSearch(model, recipe, plan, conditions, store=store)
+        return recipes.search(self._cluster, source, asked)
 
     def recovery_table(
         self, model: Analysed, recipe: Recipe, plan: TablePlan, conditions: Conditions

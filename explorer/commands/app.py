@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from .arguments.cluster import add_cluster, shared_studies
+from .arguments.data import add_data
 from .arguments.task import add_task
 
 FIRST_PORT, TRIED = 8501, 20
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", nargs="*", metavar="MODEL", help="models in the page's list (default: all trained samples)"
     )
-    parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    add_data(parser, several=True)
     add_task(parser)
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="weights (.safetensors) for the one MODEL that is named"
@@ -35,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: auto)"
     )
     add_cluster(parser)
+    parser.add_argument(
+        "--auth",
+        metavar="FILE",
+        help="visitors sign in with the provider of this secrets.toml, and runs are kept for each person",
+    )
     add_lessons(parser)
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     parser.add_argument(
@@ -62,7 +68,8 @@ def add_proxy(parser: argparse.ArgumentParser) -> None:
         "--quota",
         type=quota_bytes,
         metavar="SIZE",
-        help="what the uploads of one visitor may take, such as 200MB (default: 2GB for all together)",
+        help="what the uploads of one visitor, and with --auth the kept runs of a person, may take, such as "
+        "200MB (default: 2GB of uploads for all together)",
     )
 
 
@@ -107,24 +114,18 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, a lesson that is not valid, or a port that is
-            taken.
+        ExplorerError: an unknown model or device, a lesson or a file for sign-in that is not valid, or a port
+            that is taken.
     """
     from ..background import job_log
-    from ..loaders.model_text import load
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
-    from .arguments.model import check_names, set_up
+    from ..ui.shared.sign_in import read_sign_in
+    from .arguments.model import check_names, loaded, set_up
 
     check_names(arguments.models, arguments.checkpoint)
     set_up(arguments.device)
-    load_offered = partial(
-        load,
-        data=arguments.data,
-        checkpoint=arguments.checkpoint,
-        task=arguments.task,
-        metric=arguments.metric,
-    )
+    sign_in = read_sign_in(arguments.auth) if arguments.auth else None
     lessons, port = own_lessons(arguments.lessons), free_port(arguments.host, arguments.port)
     if arguments.job_log:
         job_log.show()
@@ -133,10 +134,11 @@ def run(arguments: argparse.Namespace) -> None:
             Settings(
                 tuple(arguments.models),
                 arguments.device,
-                load_offered,
+                partial(loaded, arguments=arguments),
                 own_lessons=lessons,
                 studies=studies,
                 quota=arguments.quota,
+                sign_in=sign_in,
             ),
             host=arguments.host,
             port=port,

@@ -6,16 +6,22 @@ from typing import Any
 
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
+from ..graph.analysed import Analysed
 from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_drop, format_measured
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, is_within
 from ..planning.allocation import Allocation
+from ..planning.joint_plan import SAVES, JointWish
+from ..studies.joint_losses import joint_losses
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, GRADED, GRANULARITIES
+from ..values.progress import as_work
+from ..values.recipe import Recipe
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
-from .arguments.recipe import add_recipe, allocator_of, losses_for, recipe_of
+from .arguments.recipe import add_recipe, allocator_of, kinds_from, losses_for, recipe_of
 from .printing.files import write
-from .printing.output import percent, print_json, progress, show, table
+from .printing.output import counted, followed, percent, print_json, progress, show, table
 from .printing.report_text import loss_text
 
 USUAL = "global_threshold"
@@ -38,10 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--granularity",
-        choices=("channel", "weight"),
-        default="channel",
+        choices=GRADED,
+        default=CHANNEL,
         help="what is removed (default: channel)",
     )
+    add(
+        "--over",
+        metavar="KIND,...",
+        help=f"instead of an allocator, spend over several kinds: some of {', '.join(GRANULARITIES)}",
+    )
+    add("--cost", choices=SAVES, default=SAVES[0], help=f"with --over: what is saved (default: {SAVES[0]})")
     add(
         "--looks",
         type=int,
@@ -62,16 +74,15 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     model = opened(arguments)
-    name, params = allocator_of(arguments, USUAL)
     recipe = recipe_of(without_allocator(arguments), model)
-    losses = losses_for(arguments, model, recipe, name, arguments.granularity)
+    conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
     budget: Budget | None = None
     for step in accuracy_budget(
         model,
         recipe,
         arguments.largest_drop,
-        Allocation(Choice(name, params), granularity=arguments.granularity, losses=losses),
-        conditions=Conditions(arguments.samples, device=device, dtype=arguments.dtype),
+        _wish(arguments, model, recipe, conditions),
+        conditions=conditions,
         looks=arguments.looks,
     ):
         budget = step.value or budget
@@ -87,6 +98,21 @@ def run(arguments: argparse.Namespace) -> None:
         show(_text(budget))
     if budget.best is None:
         raise ExplorerError(budget.summary)
+
+
+def _wish(
+    arguments: argparse.Namespace, model: Analysed, recipe: Recipe, conditions: Conditions
+) -> Allocation | JointWish:
+    """Return what is searched, after any scan that it needs."""
+    if arguments.over is not None:
+        if arguments.allocator is not None:
+            raise ExplorerError("Give either --over or --allocator: a plan over several kinds has its own.")
+        kinds = kinds_from(arguments.over)
+        work = joint_losses(model, recipe, kinds, conditions)
+        return JointWish(followed(as_work(work), counted), saves=arguments.cost)
+    name, params = allocator_of(arguments, USUAL)
+    losses = losses_for(arguments, model, recipe, name, arguments.granularity)
+    return Allocation(Choice(name, params), granularity=arguments.granularity, losses=losses)
 
 
 def without_allocator(arguments: argparse.Namespace) -> argparse.Namespace:

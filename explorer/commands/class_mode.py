@@ -3,10 +3,10 @@ teacher.
 """
 
 import argparse
-from functools import partial
 from typing import TYPE_CHECKING
 
 from .app import add_lessons, add_proxy, free_port, own_lessons
+from .arguments.data import add_data, data_of
 from .printing.output import note
 
 if TYPE_CHECKING:  # this imports torch, and --help has to be quick
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "models", nargs="+", metavar="MODEL", help="what the class prunes, such as digits-cnn"
     )
-    parser.add_argument("--data", metavar="SOURCE", help="data set for these models, instead of their own")
+    add_data(parser, several=True)
     parser.add_argument(
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in"
     )
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings = Settings(
         tuple(arguments.models),
         arguments.device,
-        partial(load, data=arguments.data),
+        lambda name: load(name, data=data_of(name, arguments)),
         classroom=room,
         own_lessons=own_lessons(arguments.lessons),
         quota=arguments.quota,

@@ -22,6 +22,7 @@ from ..studies.accuracy_curves import (
     swept,
     timed,
 )
+from ..values.granularity import CHANNEL, GRADED, PLURALS, WEIGHT, Graded
 from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .arguments.cluster import add_cluster, studies_of
@@ -93,15 +94,15 @@ def _families(arguments: argparse.Namespace, model: Analysed) -> tuple[Recipe, l
     settings = copy(arguments)
     settings.channels = settings.weights = settings.allocator = None
     recipe, allocator = recipe_of(settings, model), arguments.allocator or "uniform"
-    top = {name: _top(getattr(arguments, name), allocator) for name in ("channels", "weights")}
+    top = {kind: _top(getattr(arguments, PLURALS[kind]), allocator) for kind in GRADED}
     if arguments.along == "granularity":
-        targets = [share * (top["channels"] or top["weights"] or FULL) for share in shares]
+        targets = [share * (top[CHANNEL] or top[WEIGHT] or FULL) for share in shares]
         return recipe, list(structured_and_unstructured(model, recipe, allocator, targets))
     is_weight = arguments.channels is None and (
         arguments.weights is not None or not model.profile.free_groups
     )
-    targets = [share * (top["weights" if is_weight else "channels"] or FULL) for share in shares]
-    return recipe, [swept(model, recipe, allocator, "weight" if is_weight else "channel", targets)]
+    kind: Graded = WEIGHT if is_weight else CHANNEL
+    return recipe, [swept(model, recipe, allocator, kind, [share * (top[kind] or FULL) for share in shares])]
 
 
 def _top(text: str | None, allocator: str) -> float | None:

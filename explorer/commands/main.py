@@ -13,6 +13,7 @@ from typing import NoReturn
 from ..errors import ExplorerError
 from ..machine.foreign_code import failure
 from ..machine.version import __version__
+from .arguments.data import parsed
 from .printing.streams import abandon, own_output, quiet_libraries, result, say
 from .verbs import MODULES, PROGRAM, VERBS
 
@@ -63,7 +64,7 @@ def command(verb: str | None) -> tuple[ModuleType, Parser]:
 
 def _run(verb: str | None, words: Sequence[str]) -> None:
     module, parser = command(verb)
-    arguments = parser.parse_args(words)
+    arguments = parsed(parser, words)
     with contextlib.nullcontext() if verb in SERVING else quiet_libraries():
         module.run(arguments)
     result().flush()

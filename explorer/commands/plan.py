@@ -3,27 +3,21 @@
 import argparse
 import json
 
-from ..allocators.context import Losses
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
-from ..errors import ExplorerError
-from ..graph.analysed import Analysed
-from ..planning.joint_plan import KINDS, JointWish, joint_plan, predicted_loss
+from ..planning.joint_plan import SAVES, JointWish, joint_plan, predicted_loss
 from ..planning.latency_plan import timed
-from ..studies.block_scan import block_scan
-from ..studies.sensitivity.scan import scan
-from ..studies.sensitivity.values import ScanPlan
-from ..values.progress import Progress, as_work
-from ..values.recipe import Recipe
+from ..studies.joint_losses import joint_losses
+from ..values.granularity import BLOCK, CHANNEL, GRANULARITIES
+from ..values.progress import as_work
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
-from .arguments.recipe import add_recipe, recipe_of
+from .arguments.recipe import add_recipe, kinds_from, recipe_of
 from .printing.files import write
-from .printing.output import followed, print_json, show
+from .printing.output import counted, followed, print_json, show
 from .printing.report_text import report_text
 
-USUAL = "block,channel"
-SAVES = ("params", "macs", "bytes", "latency")
+USUAL = f"{BLOCK},{CHANNEL}"
 COUNTED = (
     "The plan counts multiply-adds with zero weights as saved. A dense kernel still computes them, so the "
     "MACs in the report fall with blocks and channels alone."
@@ -41,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--over",
         default=USUAL,
         metavar="KIND,...",
-        help=f"what is spent on: some of {', '.join(KINDS)} (default: {USUAL})",
+        help=f"what is spent on: some of {', '.join(GRANULARITIES)} (default: {USUAL})",
     )
     add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
 
@@ -53,17 +47,14 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe or the data are not valid, or the target cannot be reached.
     """
     device = set_up(arguments.device)
-    model, kinds = opened(arguments), [word.strip() for word in arguments.over.split(",")]
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown:
-        raise ExplorerError(f"--over names some of {', '.join(KINDS)}, got {unknown[0][:80]!r}.")
+    model, kinds = opened(arguments), kinds_from(arguments.over)
     recipe = recipe_of(arguments, model)
     conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype, latency=False)
-    losses = {kind: _losses(model, recipe, kind, conditions) for kind in kinds}
+    losses = followed(as_work(joint_losses(model, recipe, kinds, conditions)), counted)
     wish = JointWish(losses, arguments.target, arguments.cost)
     work = timed(model, lambda: joint_plan(model, recipe, wish, device), device)
-    planned = followed(as_work(work), _words)
-    report = followed(stream(model, planned, conditions), _words)
+    planned = followed(as_work(work), counted)
+    report = followed(stream(model, planned, conditions), counted)
     if arguments.save_recipe:
         write(arguments.save_recipe, (json.dumps(planned.to_json(), indent=1) + "\n").encode())
     predicted = predicted_loss(planned, losses)
@@ -78,22 +69,3 @@ def run(arguments: argparse.Namespace) -> None:
         return print_json({**about, **document})
     sentence = f"The scans of single parts add up to {predicted:+.3f} nats of loss. {note}".rstrip()
     return show(f"{report_text(report)}\n\n{sentence}")
-
-
-def _losses(model: Analysed, recipe: Recipe, kind: str, conditions: Conditions) -> Losses:
-    """Return what each part of a kind costs alone; a model without such parts has none."""
-    profile = model.profile
-    if kind == "block":
-        return (
-            followed(block_scan(model, conditions, recipe.after), _words).losses()
-            if profile.free_blocks
-            else {}
-        )
-    if not (profile.free_groups if kind == "channel" else profile.prunable_layers):
-        return {}
-    plan = ScanPlan("channel" if kind == "channel" else "weight", recipe=recipe)
-    return followed(scan(model, plan, conditions), _words).losses()
-
-
-def _words(now: Progress) -> str:
-    return f"{now.label}: {now.done:,} of {now.total:,}"

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..graph.analysed import Analysed
+from ..values.granularity import BLOCK, PLURALS
 from ..values.profile import Group
 from .arguments.model import add_model, opened, set_up
 from .printing.output import note, print_json, show, table
@@ -27,7 +28,7 @@ def facts(model: Analysed) -> dict[str, Any]:
         "error": profile.error,
         "layers": [asdict(layer) for layer in profile.layers],
         "groups": [_group(group) for group in profile.groups],
-        "blocks": [block.to_json() for block in profile.blocks],
+        PLURALS[BLOCK]: [block.to_json() for block in profile.blocks],
     }
 
 
@@ -74,5 +75,5 @@ def run(arguments: argparse.Namespace) -> None:
     )
     blocks = [[b.name, b.reads, b.params, b.macs, b.reason or "can be removed"] for b in profile.blocks]
     if blocks:
-        show("\n" + table(["block", "reads", "params", "MACs", "removable"], blocks))
+        show("\n" + table([BLOCK, "reads", "params", "MACs", "removable"], blocks))
     return None

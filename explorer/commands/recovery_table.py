@@ -21,6 +21,7 @@ from ..registry import CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
+from ..values.granularity import read_graded
 from ..values.plain import finite
 from ..values.recipe import Recipe
 from .arguments.cluster import add_cluster, studies_of
@@ -129,15 +130,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _plan(arguments: argparse.Namespace, rates: tuple[float, ...], epochs: int) -> TablePlan:
-    kinds = tuple(arguments.kinds.split(","))
-    if not kinds or not set(kinds) <= set(KINDS):
-        raise RecipeError(f"--kinds takes {' and '.join(KINDS)}, got {arguments.kinds[:80]!r}.")
     return TablePlan(
         tuple(one_ratio(word, "ratios") for word in arguments.ratios.split(",")),
         epochs,
         _numbers(arguments.seeds, "seeds", int),
         _numbers(arguments.rates, "rates", float) if arguments.rates else rates,
-        kinds,
+        tuple(read_graded(word.strip()) for word in arguments.kinds.split(",")),
     )
 
 

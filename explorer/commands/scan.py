@@ -9,8 +9,9 @@ from ..measuring.metric_words import metric_title
 from ..measuring.statistics import format_drop, format_value
 from ..studies.block_scan import block_scan
 from ..studies.sensitivity.findings import PointFinding
-from ..studies.sensitivity.values import RATIOS, Granularity, ScanPlan, SensitivityPoint
+from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint
 from ..values.choice import Choice
+from ..values.granularity import BLOCK, CHANNEL, GRANULARITIES
 from ..values.progress import Progress
 from ..values.recipe import Recipe
 from .arguments.cluster import add_cluster, studies_of
@@ -18,7 +19,6 @@ from .arguments.model import add_device, add_model, opened, set_up
 from .printing.output import followed, note, percent, print_json, show, table
 from .printing.report_text import quality
 
-BASE: dict[str, Granularity] = {"channel": "channel", "weight": "weight"}
 MOST = 99  # ratios of one scan
 
 
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
         "--granularity",
-        choices=("channel", "weight", "block"),
-        default="channel",
+        choices=GRANULARITIES,
+        default=CHANNEL,
         help="what a part is (default: channel)",
     )
     parser.add_argument(
@@ -95,12 +95,12 @@ def run(arguments: argparse.Namespace) -> None:
     set_up()
     tolerance = None if arguments.exact else arguments.tolerance
     recipe = Recipe(criterion=Choice(arguments.criterion), after=arguments.after)
-    kind = BASE.get(arguments.granularity, "channel")
-    plan = ScanPlan(kind, ratios_of(arguments.ratios), tolerance, recipe)
-    model = opened(arguments)
-    if arguments.granularity == "block":
+    if arguments.granularity == BLOCK:
         device = set_up(arguments.device)
-        return _blocks(arguments, model, Conditions(arguments.samples, device=device, latency=False))
+        conditions = Conditions(arguments.samples, device=device, latency=False)
+        return _blocks(arguments, opened(arguments), conditions)
+    plan = ScanPlan(arguments.granularity, ratios_of(arguments.ratios), tolerance, recipe)
+    model = opened(arguments)
     with studies_of(arguments) as studies:
         conditions = Conditions(arguments.samples, device=studies.device(arguments.device))
         result = followed(studies.scan(model, plan, conditions), _words)
@@ -132,7 +132,7 @@ def _blocks(arguments: argparse.Namespace, model: Analysed, conditions: Conditio
         for name, report in blocks.reports.items()
     ]
     metric = next(iter(blocks.reports.values())).baseline.metric or "accuracy"
-    head = ["block", "parameters", "MACs", "influence", metric_title(metric), "change"]
+    head = [BLOCK, "parameters", "MACs", "influence", metric_title(metric), "change"]
     return show(table(head, rows))
 
 

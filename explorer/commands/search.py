@@ -10,6 +10,7 @@ from ..measuring.statistics import format_drop, format_measured
 from ..runs.held_out import has_held_out
 from ..studies.recipe_search import check_winner
 from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
+from ..values.granularity import GRADED
 from ..values.progress import outcome
 from ..values.report import Report
 from .arguments.cluster import add_cluster, studies_of
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cost", choices=COSTS, default=usual.cost, help=f"what to lower (default: {usual.cost})")
     add(
         "--granularity",
-        choices=("channel", "weight"),
+        choices=GRADED,
         default=usual.granularity,
         help="what is removed (default: channel)",
     )

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..engine.conditions import Conditions
@@ -14,9 +14,11 @@ from ..studies.allocator_comparison import ComparisonPlan, compare_allocators
 from ..studies.criteria_comparison import CriteriaPlan, compare_criteria
 from ..studies.live_numbers import LivePlan, live_numbers
 from ..studies.repair_table import RepairPlan, repair_table
+from ..values.granularity import CHANNEL, GRADED
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.files import write
 from .printing.output import counted, followed, print_json, show
+from .printing.study_markdown import allocators_markdown, live_markdown, repairs_markdown
 from .printing.study_text import allocators_text, criteria_text, live_json, live_text, repairs_text
 
 LIVE, ALLOCATORS, REPAIRS, CRITERIA = "live-numbers", "allocators", "repairs", "criteria"
@@ -44,17 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--removed", metavar="X,...", help=removed)
     add(
         "--granularity",
-        choices=("channel", "weight"),
-        default="channel",
+        choices=GRADED,
+        default=CHANNEL,
         help=f"{LIVE} and {ALLOCATORS}: what is removed (default: channel)",
     )
-    epochs = f"of each training (default: {live.epochs}; for {REPAIRS} {_listed(RepairPlan().epochs)})"
+    epochs = f"of each training (default: {live.epochs}; for {REPAIRS} {_listed(RepairPlan().epochs)}); "
+    epochs += f"{LIVE}: one number, or one for each model"
     add("--epochs", metavar="N,...", help=epochs)
     add("--training", type=int, metavar="N", help="train on the first N training samples (default: all)")
     add("--once", action="store_true", help=f"{LIVE}: do not retrain a second time with another seed")
-    for name, usual in (("criteria", criteria.criteria), ("allocators", criteria.allocators)):
-        default = f"{CRITERIA}: compared with the first one (default: {_listed(usual)})"
-        add(f"--{name}", metavar="NAME,...", help=default)
+    first = f"{CRITERIA}: compared with the first one"
+    add("--criteria", metavar="NAME,...", help=f"{first} (default: {_listed(criteria.criteria)})")
+    allocators = f"{LIVE}: of the recipes (default: {_listed(live.allocators)}); {ALLOCATORS}: compared with "
+    allocators += f"uniform ratios (default: all); {first} (default: {_listed(criteria.allocators)})"
+    add("--allocators", metavar="NAME,...", help=allocators)
     add(
         "--split",
         choices=("tuning", "held_out"),
@@ -64,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--samples", type=int, metavar="N", help="measure on the first N of the split (default: all)")
     add("-o", "--output", metavar="FILE", help=f"{LIVE}: draw the figure into this .html file")
     add("--json", action="store_true", help="one JSON document instead of text")
+    add("--markdown", action="store_true", help="one Markdown table of all models instead, as in the guide")
     add_device(parser)
 
 
@@ -79,26 +85,37 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _live(arguments: argparse.Namespace, conditions: Conditions) -> None:
-    (epochs,) = _whole(arguments.epochs or str(LivePlan().epochs), 1)
+    each = _whole(arguments.epochs or str(LivePlan().epochs))
+    if len(each) not in (1, len(arguments.model)):
+        raise ExplorerError(f"--epochs takes one number, or one for each model, got {arguments.epochs!r}.")
     kind, training = arguments.granularity, arguments.training
-    plan = LivePlan(arguments.recipes, arguments.left, kind, epochs, training, not arguments.once)
-    studies = [followed(live_numbers(model, plan, conditions), counted) for model in _models(arguments)]
+    names = _names(arguments.allocators) or LivePlan().allocators
+    plan = LivePlan(arguments.recipes, arguments.left, kind, each[0], training, not arguments.once, names)
+    plans = [replace(plan, epochs=epochs) for epochs in each] * (len(arguments.model) // len(each))
+    studies = [
+        followed(live_numbers(model, own, conditions), counted)
+        for model, own in zip(_models(arguments), plans, strict=True)
+    ]
     if arguments.output:
         write(arguments.output, live_figure(studies).to_html(config=CONFIG).encode())
-    return print_json(live_json(studies)) if arguments.json else show(live_text(studies))
+    if arguments.json:
+        return print_json(live_json(studies))
+    return show(live_markdown(studies) if arguments.markdown else live_text(studies))
 
 
 def _allocators(arguments: argparse.Namespace, conditions: Conditions) -> None:
     removed = _fractions(arguments.removed) or ComparisonPlan().removed
-    plan = ComparisonPlan(removed, arguments.granularity)
-    _tables(arguments, lambda model: compare_allocators(model, plan, conditions), allocators_text)
+    plan = ComparisonPlan(removed, arguments.granularity, allocators=_names(arguments.allocators))
+    words = Words(allocators_text, allocators_markdown)
+    _tables(arguments, lambda model: compare_allocators(model, plan, conditions), words)
 
 
 def _repairs(arguments: argparse.Namespace, conditions: Conditions) -> None:
     usual = RepairPlan()
     epochs = _whole(arguments.epochs) if arguments.epochs else usual.epochs
     plan = RepairPlan(_fractions(arguments.removed) or usual.ratios, epochs, arguments.training)
-    _tables(arguments, lambda model: repair_table(model, plan, conditions), repairs_text)
+    words = Words(repairs_text, repairs_markdown)
+    _tables(arguments, lambda model: repair_table(model, plan, conditions), words)
 
 
 def _criteria(arguments: argparse.Namespace, conditions: Conditions) -> None:
@@ -108,24 +125,39 @@ def _criteria(arguments: argparse.Namespace, conditions: Conditions) -> None:
         _names(arguments.criteria) or usual.criteria,
         _names(arguments.allocators) or usual.allocators,
     )
-    _tables(arguments, lambda model: compare_criteria(model, plan, conditions), criteria_text)
+    _tables(arguments, lambda model: compare_criteria(model, plan, conditions), Words(criteria_text))
 
 
 ANSWERS = {LIVE: _live, ALLOCATORS: _allocators, REPAIRS: _repairs, CRITERIA: _criteria}
 
 
-def _tables(
-    arguments: argparse.Namespace, measure: Callable[[Analysed], Any], words: Callable[[str, Any], str]
-) -> None:
-    """Print a table for each model, each once it is complete."""
-    tables = []
+@dataclass(frozen=True)
+class Words:
+    """How rows are printed.
+
+    Args:
+        text: of one model.
+        markdown: one table of all models; None = this question has none.
+    """
+
+    text: Callable[[str, Any], str]
+    markdown: Callable[[dict[str, Any]], str] | None = None
+
+
+def _tables(arguments: argparse.Namespace, measure: Callable[[Analysed], Any], words: Words) -> None:
+    """Print a table for each model, each once it is complete; or one of all models in the end."""
+    if arguments.markdown and words.markdown is None:
+        raise ExplorerError(f"study {arguments.question} has no Markdown table; leave --markdown out.")
+    tables: dict[str, Any] = {}
     for model in _models(arguments):
-        rows = followed(measure(model), counted)
-        tables.append({"model": model.subject.name, "rows": [row.to_json() for row in rows]})
-        if not arguments.json:
-            show(words(model.subject.name, rows) + "\n")
+        rows = tables[model.subject.name] = followed(measure(model), counted)
+        if not (arguments.json or arguments.markdown):
+            show(words.text(model.subject.name, rows) + "\n")
     if arguments.json:
-        print_json({"question": arguments.question, "models": tables})
+        models = [{"model": name, "rows": [row.to_json() for row in rows]} for name, rows in tables.items()]
+        print_json({"question": arguments.question, "models": models})
+    elif words.markdown is not None and arguments.markdown:
+        show(words.markdown(tables))
 
 
 def _models(arguments: argparse.Namespace) -> Iterator[Analysed]:
@@ -151,12 +183,11 @@ def _fractions(text: str | None) -> tuple[float, ...]:
     return values
 
 
-def _whole(text: str, most: int | None = None) -> tuple[int, ...]:
+def _whole(text: str) -> tuple[int, ...]:
     try:
         values = tuple(int(word) for word in text.split(","))
     except ValueError:
         values = ()
-    if not values or (most is not None and len(values) > most):
-        what = "one whole number" if most == 1 else "whole numbers such as 1,5"
-        raise ExplorerError(f"--epochs takes {what} here, got {text!r}.")
+    if not values:
+        raise ExplorerError(f"--epochs takes whole numbers such as 1,5, got {text!r}.")
     return values

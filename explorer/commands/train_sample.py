@@ -16,6 +16,7 @@ from ..studies.sensitivity.shipped_scans import deliver
 from ..studies.sensitivity.values import ScanPlan
 from ..training.samples import train_sample
 from ..training.steps import TrainingStep
+from ..values.granularity import GRADED
 from .arguments.model import set_up
 from .printing.output import note
 
@@ -80,7 +81,7 @@ def _scan(name: str, out: Path | None) -> None:
     """
     subject, conditions = sample(name), Conditions()
     graph = graph_of(subject)
-    for plan in (ScanPlan("channel"), ScanPlan("weight")):
+    for plan in map(ScanPlan, GRADED):
         for _ in scan(Analysed(subject, graph), plan, conditions):
             pass
         path = deliver(subject, plan, log_of(subject, plan, conditions.device, None), out)

@@ -1,65 +1,83 @@
-"""Arrays whose targets are no class numbers: numbers to predict, masks, or none at all."""
+"""Arrays with targets of any kind: classes, labels, numbers to predict, masks, tokens, or none at all."""
+
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import LoadError
-from ..values.samples import Split
+from ..values.samples import Split, leaves_of, mapped_tree
 from ..values.subject import Normalisation, Task
 from .arrays import Arrays
+from .ordering import stratified_order
 from .pool import HALVES, fingerprint
 from .reader import Reader
 
 YES_OR_NO = "Targets are 0 and 1 and the model has one output, so they are two classes: above 0 means 1."
 ALONE = ("inputs", "x", "x_test")
+WORDS = {
+    "accuracy": "classes",
+    "multilabel_f1": "0 or 1 for each label",
+    "mean_iou": "masks",
+    "perplexity": "tokens, one for each that the model reads",
+    "mae": "numbers to predict",
+}
 
 
 def of_classes(arrays: Arrays, targets: str | None, reader: Reader) -> bool:
     """Whether targets are to be one class number a sample, as for a model that gives a row of scores."""
     if targets is None or reader.any_answer:
         return False
-    shape, dtype = arrays.form(targets)
-    return not (dtype.kind == "f" and shape[1:] == (reader.classes,))  # as many numbers to predict
+    return arrays.form(targets)[0][1:] != (reader.classes,)  # as many numbers to predict, or labels
 
 
 def other_task(
-    arrays: Arrays, names: tuple[str, str | None], reader: Reader, rule: Normalisation, samples: int
+    arrays: Arrays, inputs: Any, target: str | None, reader: Reader, rule: Normalisation, samples: int
 ) -> Task:
     """Inputs with any targets, or none; halved in a seeded order.
 
-    Whole numbers of more than one dimension are masks (mean IoU), 0 and 1 for a model with one output are two
-    classes, others numbers to predict (mean absolute error); without targets agreement with the dense model
-    is measured.
+    One class number a sample is measured by accuracy, 0 and 1 for each of several scores by F1 of the labels,
+    whole numbers of more than one dimension by mean IoU as masks, or by perplexity where they fit the tokens
+    that the model reads; 0 and 1 for a model with one output are two classes, others numbers to predict (mean
+    absolute error). Without targets agreement with the dense model is measured.
 
+    Args:
+        inputs: a tensor, or a dict of several, with a row a sample.
+        target: name of the array.
     Raises:
         LoadError: there are not as many targets as inputs, or they are not numbers.
     """
-    inputs = torch.from_numpy(np.ascontiguousarray(_floats(arrays.read(names[0]))))
-    targets = _targets(arrays, names[1], len(inputs)) if names[1] else None
-    order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(0))
+    rows = len(leaves_of(inputs)[0])
+    if not rows:
+        raise LoadError(f"{arrays.path.name!r} has no samples.")
+    targets = _targets(arrays, target, rows) if target else None
+    metric = _metric(targets, inputs, reader)
+    if metric == ("accuracy",):
+        assert targets is not None
+        _check_classes(arrays, targets, reader)
+        order = stratified_order(targets, seed=0)
+    else:
+        order = torch.randperm(rows, generator=torch.Generator().manual_seed(0))
     middle = (len(order) + 1) // 2
     halves = {"tuning": order[:middle][:samples], "held_out": order[middle:][:samples]}
-    data = {
-        name: Split(inputs[chosen], None if targets is None else targets[chosen])
-        for name, chosen in halves.items()
-        if len(chosen)
-    }
+
+    def part(numbers: Tensor) -> Split:
+        return Split(
+            mapped_tree(lambda leaf: leaf[numbers], inputs), None if targets is None else targets[numbers]
+        )
+
     return Task(
         f"npz:{arrays.path.name}",
-        tuple(inputs.shape[1:]),
+        tuple(inputs.shape[1:]) if isinstance(inputs, Tensor) else (),
         normalisation=rule,
         note=HALVES,
         source=str(arrays.path),
         fingerprint=fingerprint([*arrays.facts, reader.shape, rule, samples]),
-        how=(_told(targets, reader),),
-        data=data,
-        metric=_metric(targets, reader),
+        how=(_told(metric, targets),),
+        data={name: part(numbers) for name, numbers in halves.items() if len(numbers)},
+        metric=metric,
     )
-
-
-def _floats(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.float32) if values.dtype.kind == "f" else values
 
 
 def _targets(arrays: Arrays, name: str, samples: int) -> Tensor:
@@ -69,17 +87,44 @@ def _targets(arrays: Arrays, name: str, samples: int) -> Tensor:
             f"{name!r} in {arrays.path.name!r} must hold numbers, one row for each of {samples:,} inputs, "
             f"got {dtype} of shape {shape}."
         )
-    values = torch.from_numpy(_floats(arrays.read(name)).copy())
-    return values if values.is_floating_point() else values.long()
+    values = torch.from_numpy(np.array(arrays.read(name), order="C"))
+    if not values.is_floating_point():
+        return values.long()
+    if not bool(torch.isfinite(values).all()):
+        raise LoadError(
+            f"{name!r} in {arrays.path.name!r} holds NaN or infinite values; clean the data first."
+        )
+    return values.float()
 
 
-def _metric(targets: Tensor | None, reader: Reader) -> tuple[str, ...]:
+def _check_classes(arrays: Arrays, targets: Tensor, reader: Reader) -> None:
+    low, high = int(targets.min()), int(targets.max())
+    if low < 0 or (reader.classes is not None and high >= reader.classes):
+        raise LoadError(
+            f"{arrays.path.name!r} has targets from {low} to {high}, but the model knows {reader.classes} "
+            "classes, numbered from 0."
+        )
+
+
+def _metric(targets: Tensor | None, inputs: Any, reader: Reader) -> tuple[str, ...]:
     if targets is None:
-        of_classes = ("same_answer", "kl_divergence")
-        return of_classes if reader.classes else ("cosine_similarity", "relative_error")
+        alone = ("same_answer", "kl_divergence")
+        return alone if reader.classes else ("cosine_similarity", "relative_error")
     if is_yes_or_no(targets, reader):
         return ("binary_accuracy",)
-    return ("mean_iou",) if _are_masks(targets) else ("mae", "r2")
+    if targets.is_floating_point():
+        return ("mae", "r2")
+    if reader.classes and targets.dim() == 1:
+        return ("accuracy",)
+    if reader.classes and targets.shape[1:] == (reader.classes,) and _is_of_0_and_1(targets):
+        return ("multilabel_f1",)
+    if targets.dim() == 2 and reader.whole and isinstance(inputs, Tensor) and targets.shape == inputs.shape:
+        return ("perplexity", "next_token_accuracy")
+    return ("mean_iou",) if targets.dim() > 2 else ("mae", "r2")
+
+
+def _is_of_0_and_1(targets: Tensor) -> bool:
+    return set(targets.unique().tolist()) <= {0, 1}
 
 
 def is_yes_or_no(targets: Tensor, reader: Reader) -> bool:
@@ -87,14 +132,9 @@ def is_yes_or_no(targets: Tensor, reader: Reader) -> bool:
     return reader.answer == "one number" and set(targets.unique().tolist()) == {0, 1}
 
 
-def _told(targets: Tensor | None, reader: Reader) -> str:
+def _told(metric: tuple[str, ...], targets: Tensor | None) -> str:
     if targets is None:
         return "There are no targets, so agreement with the dense model is measured."
-    if is_yes_or_no(targets, reader):
+    if metric == ("binary_accuracy",):
         return YES_OR_NO
-    what = "masks" if _are_masks(targets) else "numbers to predict"
-    return f"Targets are {what}; choose another metric with --metric."
-
-
-def _are_masks(targets: Tensor) -> bool:
-    return not targets.is_floating_point() and targets.dim() > 2
+    return f"Targets are {WORDS[metric[0]]}; choose another metric with --metric."

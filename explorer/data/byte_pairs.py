@@ -5,7 +5,6 @@ word, so every word is encoded once.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -89,27 +88,3 @@ def joined(word: Sequence[int], pair: tuple[int, int], token: int) -> list[int]:
         else:
             result.append(one)
     return result
-
-
-def learn(texts: Iterable[str], merges: int) -> BytePairs:
-    """Merge the most frequent pair again and again; of equally frequent ones, the one with smaller tokens.
-
-    >>> learn(["aab aab aab"], 2).merges
-    ((97, 97), (256, 98))
-    """
-    counts = Counter(word for text in texts for word in WORDS.findall(text.encode()))
-    words = {word: list(word) for word in counts}
-    pairs_merged: list[tuple[int, int]] = []
-    for _ in range(merges):
-        pairs: Counter[tuple[int, int]] = Counter()
-        for word, tokens in words.items():
-            for pair in pairwise(tokens):
-                pairs[pair] += counts[word]
-        if not pairs:
-            break
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        for word, tokens in words.items():
-            if best[0] in tokens and best[1] in tokens:
-                words[word] = joined(tokens, best, BYTES + len(pairs_merged))
-        pairs_merged.append(best)
-    return BytePairs(pairs_merged)

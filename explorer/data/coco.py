@@ -2,44 +2,21 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import Tensor
+from typing import Any
 
 from ..errors import LoadError
 from ..machine.bounded_file import read_bounded
 from ..registry import DATA
-from ..values.samples import Split
 from ..values.subject import Task
-from .grid_boxes import boxes_of
-from .pictures import check_pictures, open_picture, stacked
-from .pool import HALVES, file_facts, fingerprint
-from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .boxed_pictures import BoxedPicture, BoxedSet, boxed_task, within
+from .pictures import check_pictures
+from .reader import ANY, Reader, check_request, class_name
 
 MAX_BYTES = 1024**3
 PICTURES, LABELS = ("images", "pictures"), ("position", "id")
 SLACK = 1.0  # pixels that a box may reach outside its picture, by rounding
-
-
-@dataclass(frozen=True)
-class BoxedPicture:
-    """A picture with its boxes.
-
-    Args:
-        size: width and height in pixels.
-        boxes: x1, y1, x2, y2 in pixels, and label, of each.
-    """
-
-    path: Path
-    size: tuple[int, int]
-    boxes: tuple[tuple[float, ...], ...]
 
 
 @DATA.register("coco", rank=14, place="PATH", local_only=True)
@@ -67,51 +44,10 @@ def coco(
     described = _described(source)
     names = _categories(described, source)
     numbers = {key: key if labels == "id" else place for place, key in enumerate(names)}
-    listed, left_out = _listed(described, numbers, source, _pictures(folder))
-    order = torch.randperm(len(listed), generator=torch.Generator().manual_seed(0)).tolist()
-    middle = (len(order) + 1) // 2
-    halves = {"tuning": order[:middle][:samples], "held_out": order[middle:][:samples]}
-    rule = normalisation(reader, "", "")
-
-    def load_split(name: str) -> Split | None:
-        chosen = [listed[number] for number in halves.get(name, ())]
-        return _read(chosen, reader) if chosen else None
-
-    facts = [
-        *file_facts([source, *(one.path for one in listed)], folder),
-        reader.shape,
-        rule,
-        labels,
-        samples,
-    ]
-    counted = f"{sum(len(one.boxes) for one in listed):,} boxes of {len(names)} categories"
-    gone = f"; {left_out:,} of crowds or without an area were left out" if left_out else ""
-    return Task(
-        f"coco:{folder.resolve().name}",
-        reader.shape,
-        tuple(names.values()),
-        load_split,
-        rule,
-        note=HALVES,
-        source=str(folder),
-        fingerprint=fingerprint(facts),
-        how=(
-            f"{len(listed):,} pictures have {counted}{gone}.",
-            rule_told(rule, is_bytes=True, is_given=False),
-        ),
-        metric=("detection_f1", "mean_average_precision"),
-        answer=shown_boxes,
-    )
-
-
-def shown_boxes(outputs: Any) -> Any:
-    """Return the boxes that a model shows: of scores and boxes at places those of `boxes_of`, others as they
-    are.
-    """
-    pair = isinstance(outputs, tuple) and len(outputs) == 2 and all(isinstance(o, Tensor) for o in outputs)
-    if pair and [o.dim() for o in outputs] == [3, 3] and outputs[1].shape[2] == 4:
-        return boxes_of(outputs)
-    return outputs
+    pictures, left_out = _listed(described, numbers, source, _pictures(folder))
+    gone = f"{left_out:,} of crowds or without an area" if left_out else ""
+    listed = BoxedSet("coco", folder, {"both": pictures}, tuple(names.values()), gone, (source,))
+    return boxed_task(listed, reader, samples, labels)
 
 
 # --------------------------------------------------------------------------- the JSON file
@@ -185,11 +121,9 @@ def _listed(
             continue
         boxes.setdefault(key, []).append((*_corners(box, sizes[key], where), numbers[category]))
     listed = [
-        BoxedPicture(_file(row, pictures, source), sizes[row["id"]], tuple(boxes.get(row["id"], ())))
+        BoxedPicture(_file(row, pictures, source), tuple(boxes.get(row["id"], ())), sizes[row["id"]])
         for row in described["images"]
     ]
-    if not boxes:
-        raise LoadError(f"{source.name!r} has no boxes; give a file with annotations.")
     return listed, left_out
 
 
@@ -222,41 +156,10 @@ def _is_box(box: object) -> bool:
 
 
 def _corners(box: Any, size: tuple[int, int], where: str) -> tuple[float, ...]:
-    """Return x1, y1, x2, y2 within the picture."""
+    """Return x1, y1, x2, y2 as shares of the picture."""
     if not _is_box(box):
         raise LoadError(f"{where} needs 'bbox', four numbers x, y, width and height, got {str(box)[:60]}.")
     x, y, width, height = box
-    ends = (x, y, x + width, y + height)
-    if min(ends) < -SLACK or ends[2] > size[0] + SLACK or ends[3] > size[1] + SLACK:
-        raise LoadError(
-            f"{where} has the box {box}, outside its picture of {size[0]} x {size[1]} pixels; correct it."
-        )
-    return tuple(min(max(float(end), 0.0), float(size[k % 2])) for k, end in enumerate(ends))
-
-
-# --------------------------------------------------------------------------- samples
-
-
-def _read(chosen: Sequence[BoxedPicture], reader: Reader) -> Split:
-    """Return inputs (n, channels, height, width) uint8, and targets (n, boxes, 5) float32 of x1, y1, x2, y2
-    in the model's pixels and label, -1 if a picture has fewer.
-    """
-    stretched = replace(reader, preset=replace(reader.preset, fit="stretch"))
-
-    def opened(place: int) -> "Image":
-        one = chosen[place]
-        picture = open_picture(one.path, one.path.name)
-        if picture.size != one.size:
-            raise LoadError(
-                f"Picture {class_name(one.path.name)!r} is {picture.width} x {picture.height}, but its boxes "
-                f"are for {one.size[0]} x {one.size[1]}; correct 'width' and 'height', or the picture."
-            )
-        return picture
-
-    targets = torch.zeros(len(chosen), max(1, *(len(one.boxes) for one in chosen)), 5)
-    targets[..., 4] = -1
-    for row, one in zip(targets, chosen, strict=True):
-        scale = [reader.shape[2] / one.size[0], reader.shape[1] / one.size[1]]
-        for place, box in enumerate(one.boxes):
-            row[place] = torch.tensor([*(end * scale[k % 2] for k, end in enumerate(box[:4])), box[4]])
-    return Split(stacked(range(len(chosen)), opened, stretched), targets)
+    corners = x / size[0], y / size[1], (x + width) / size[0], (y + height) / size[1]
+    of = f"{where} (in a picture of {size[0]} x {size[1]} pixels)"
+    return within(corners, (SLACK / size[0], SLACK / size[1]), of, box)

@@ -5,88 +5,12 @@ from pathlib import Path
 from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Task
+from .class_folders import classes_of, roles_of
 from .class_order import class_order
 from .mask_folder import mask_folders, mask_task
 from .pictures import SUFFIXES, check_pictures, depths, open_picture, sound, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
-
-TRAINING, TUNING, HELD_OUT = (
-    ("train", "training"),
-    ("val", "valid", "validation", "tuning"),
-    ("test", "held_out"),
-)
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        inside = list(folder.iterdir())
-    except OSError as error:
-        raise LoadError(
-            f"Folder {str(folder)!r} cannot be read ({error.strerror}); give the path of one."
-        ) from error
-    return sorted(path for path in inside if path.is_dir() and not _is_hidden(path.name))
-
-
-def _is_hidden(name: str) -> bool:
-    """Whether systems hide a file or folder of that name, such as "._1.jpg" on a Mac."""
-    return name.startswith(".") or name == "__MACOSX"
-
-
-def _inside(folder: Path, names: tuple[str, ...]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
-
-
-def _files(folder: Path) -> dict[str, list[Path]]:
-    """Return the pictures of each class, both sorted by name.
-
-    Raises:
-        LoadError: no class has a picture, or two names differ only in characters that cannot be shown.
-    """
-    classes: dict[str, list[Path]] = {}
-    for path in _folders(folder):
-        pictures = sorted(p for p in path.rglob("*") if _is_picture(p, path))
-        if pictures and classes.setdefault(class_name(path.name), pictures) is not pictures:
-            raise LoadError(
-                f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
-                "them."
-            )
-    if not classes:
-        raise LoadError(
-            f"{str(folder)!r} has no subfolders with pictures in them; it takes one subfolder for each class."
-        )
-    return classes
-
-
-def _is_picture(path: Path, folder: Path) -> bool:
-    """Whether it is a picture by its name, and neither it nor a folder above it is hidden."""
-    hidden = any(map(_is_hidden, path.relative_to(folder).parts))
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _roles(folder: Path) -> dict[str, Path]:
-    """Return the folder of each split; "both" is to be halved.
-
-    Raises:
-        LoadError: there are only training pictures.
-    """
-    parts = {
-        "training": _inside(folder, TRAINING),
-        "tuning": _inside(folder, TUNING),
-        "held_out": _inside(folder, HELD_OUT),
-    }
-    roles = {role: path for role, path in parts.items() if path is not None}
-    if set(roles) == {"training"}:
-        told = "data that a model was trained on says little about its accuracy"
-        raise LoadError(
-            f"{str(folder)!r} has {roles['training'].name}/ but neither val/ nor test/; add one, since "
-            f"{told}."
-        )
-    if not roles:
-        return {"both": folder}
-    if "tuning" in roles and "held_out" in roles:
-        return roles
-    return {"training" if role == "training" else "both": path for role, path in roles.items()}
 
 
 @DATA.register("folder", rank=10, place="PATH", local_only=True)
@@ -120,7 +44,7 @@ def image_folder(
     folder = Path(path).expanduser()
     if (places := mask_folders(folder)) is not None:
         return mask_task(folder, places, reader, samples, normalisation(reader, mean, std))
-    listed = {role: _files(place) for role, place in _roles(folder).items()}
+    listed = {role: classes_of(place, SUFFIXES, "pictures") for role, place in roles_of(folder).items()}
     how = []
     if skip_damaged:
         listed, told = _without_damaged(listed, folder)

@@ -1,6 +1,5 @@
 """70,000 real handwritten digits, 28x28, shipped with the program: those of the first papers on pruning."""
 
-import hashlib
 import lzma
 from functools import cache
 
@@ -48,14 +47,6 @@ def load_split(name: str) -> Split:
     part = slice(*BOUNDS[name])
     pictures, classes = (array[part] for array in arrays())
     return Split(torch.from_numpy(pictures[:, None].copy()), torch.from_numpy(classes.astype(np.int64)))
-
-
-def fingerprint() -> str:
-    """Hash of what the file holds."""
-    digest = hashlib.sha256()
-    for array in arrays():
-        digest.update(array.tobytes())
-    return digest.hexdigest()[:16]
 
 
 @DATA.register("mnist", rank=3)

@@ -2,23 +2,25 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy import ndarray
-from torch import Tensor
 
 from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Normalisation, Task
 from .any_targets import ALONE, of_classes, other_task
+from .array_inputs import RATE, check_inputs, inputs_of, named_inputs
 from .arrays import Arrays
 from .pool import HALVES, Pool, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
 
 BOTH = (("inputs", "targets"), ("x", "y"), ("x_test", "y_test"))  # tuning and held-out in one pair
 TRAINING = (("training_inputs", "training_targets"), ("x_train", "y_train"))
+TARGETS, NAMES = ("targets", "y", "y_test"), "class_names"
 PIXELS = (np.uint8, np.uint16)
 MAX_CLASSES, MAX_SAMPLES = 100_000, 10_000_000
 MAX_NAME_BYTES = 4096
@@ -28,11 +30,13 @@ MAX_NAME_BYTES = 4096
 def npz(
     path: str = "", reader: Reader = ANY, *, samples: int = 10_000, mean: str = "", std: str = ""
 ) -> Task:
-    """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train.
+    """A file of arrays: inputs and targets (or x and y), perhaps class_names, x_train and y_train; of a model
+    with several inputs an array for each of their names.
 
     Args:
         path: of the file. Inputs are bytes (0 to 255), pixels of 16 bits, floats (as the model reads them) or
-            whole numbers if the model reads such; (n, *shape) or channels last.
+            whole numbers if the model reads such; (n, *shape) or channels last. With sampling_rate they are
+            sounds.
         reader: the model that the data is for.
         samples: maximum number per split.
         mean, std: of the channels, from 0 to 1 for bytes; default: the model's own for bytes, none for
@@ -43,10 +47,15 @@ def npz(
     check_request("npz:FILE", path, samples)
     arrays = Arrays(Path(path).expanduser())
     pair = _pair(arrays, BOTH)
+    if len(reader.parts) > 1 and not set(ALONE) & set(arrays.names):
+        return _of_several(arrays, reader, samples, is_given=bool(mean or std))
     alone = next((name for name in ALONE if name in arrays.names), None)
     if alone and not of_classes(arrays, pair[1] if pair else None, reader):
         rule = _rule(arrays, alone, reader, mean, std)
-        return other_task(arrays, pair or (alone, None), reader, rule, samples)
+        name, target = pair or (alone, None)
+        check_inputs(arrays, name, reader)
+        inputs = inputs_of(arrays, name, torch.arange(arrays.form(name)[0][0]), reader)
+        return other_task(arrays, inputs, target, reader, rule, samples)
     if pair is None:
         found = ", ".join(class_name(name) for name in arrays.names[:8]) or "nothing"
         raise LoadError(
@@ -71,6 +80,21 @@ def npz(
     )
 
 
+def _of_several(arrays: Arrays, reader: Reader, samples: int, *, is_given: bool) -> Task:
+    """Return the task of a model with several inputs: an array of each of their names, and perhaps targets.
+
+    Raises:
+        LoadError: they do not fit the model, or a mean or std is given.
+    """
+    if is_given:
+        raise LoadError("Several inputs are read as they are; leave mean and std out.")
+    inputs = named_inputs(arrays, reader.parts)
+    target = next((name for name in TARGETS if name in arrays.names), None)
+    task = other_task(arrays, inputs, target, reader, Normalisation(), samples)
+    is_named = task.tells_classes or task.metrics[0] == "accuracy"
+    return replace(task, class_names=_texts(arrays)) if is_named and NAMES in arrays.names else task
+
+
 def _pair(arrays: Arrays, choices: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
     return next((pair for pair in choices if set(pair) <= set(arrays.names)), None)
 
@@ -88,10 +112,24 @@ def _told(arrays: Arrays, name: str, rule: Normalisation, *, is_given: bool) -> 
     if rule.whole:
         return ("Whole numbers are read as they are.",)
     dtype = arrays.form(name)[1]
+    if RATE in arrays.names:
+        return (f"Sounds of {_rate(arrays):,} samples a second are read as they are.",)
     said = [rule_told(rule, is_bytes=dtype in PIXELS, is_given=is_given)]
     if dtype == np.uint16:
         said.append("Pixels of 16 bits are scaled to bytes by the range of their type.")
     return tuple(said)
+
+
+def _rate(arrays: Arrays) -> int:
+    """Return the samples of a second.
+
+    Raises:
+        LoadError: it is not one whole number.
+    """
+    values = arrays.read(RATE).reshape(-1)
+    if len(values) != 1 or values.dtype.kind not in "iuf" or not 0 < float(values[0]) == int(values[0]):
+        raise LoadError(f"{RATE!r} in {arrays.path.name!r} must be one whole number, such as 16000.")
+    return int(values[0])
 
 
 def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
@@ -101,18 +139,13 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
         LoadError: the targets are not class numbers, or not as many as the inputs.
     """
     numbers = _numbers(arrays, targets)
-    shape, dtype = arrays.form(inputs)
+    shape, _ = arrays.form(inputs)
     if not shape or shape[0] != len(numbers):
         raise LoadError(
             f"{arrays.path.name!r} has {shape[0] if shape else 0:,} inputs but {len(numbers):,} targets."
         )
-    if reader.whole and dtype.kind not in "iufb":
-        raise LoadError(f"{inputs!r} in {arrays.path.name!r} must be whole numbers, got {dtype}.")
-    if not reader.whole and dtype not in PIXELS and dtype.kind != "f":
-        told = "must be bytes (uint8), pixels of 16 bits (uint16) or floats"
-        raise LoadError(f"{inputs!r} in {arrays.path.name!r} {told}, got {dtype}.")
-    _arrangement(shape[1:], reader, arrays.path.name)
-    return Pool(torch.from_numpy(numbers), lambda chosen: _inputs(arrays, inputs, chosen, reader))
+    check_inputs(arrays, inputs, reader)
+    return Pool(torch.from_numpy(numbers), lambda chosen: inputs_of(arrays, inputs, chosen, reader))
 
 
 def _numbers(arrays: Arrays, name: str) -> ndarray:
@@ -127,62 +160,6 @@ def _numbers(arrays: Arrays, name: str) -> ndarray:
     return numbers.astype(np.int64)
 
 
-def _arrangement(shape: tuple[int, ...], reader: Reader, file: str) -> str:
-    """Return how arrays become inputs: "as is", "one channel" to add, or "channels last".
-
-    Raises:
-        LoadError: the model does not read this shape.
-    """
-    if shape == reader.shape:
-        return "as is"
-    if reader.shape[0] == 1 and shape == reader.shape[1:]:
-        return "one channel"
-    if len(shape) == 3 and (shape[2], shape[0], shape[1]) == reader.shape:
-        return "channels last"
-    raise LoadError(f"Inputs in {file!r} have the shape {shape}, but the model reads {reader.shape}.")
-
-
-def _inputs(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tensor:
-    """Return (k, *shape) uint8 or float32.
-
-    Raises:
-        LoadError: they are neither bytes nor finite floats.
-    """
-    whole = arrays.read(name)
-    how = _arrangement(whole.shape[1:], reader, arrays.path.name)
-    values: ndarray = whole[chosen.numpy()]
-    if reader.whole:
-        return _whole_numbers(values, f"{name!r} in {arrays.path.name!r}", reader)
-    if values.dtype == np.uint16:
-        values = np.rint(values / 257).astype(np.uint8)
-    if values.dtype != np.uint8:
-        values = values.astype(np.float32)
-        if not np.isfinite(values).all():
-            raise LoadError(
-                f"{name!r} in {arrays.path.name!r} holds NaN or infinite values; clean the data first."
-            )
-    tensor = torch.from_numpy(np.ascontiguousarray(values))
-    if how == "channels last":
-        return tensor.permute(0, 3, 1, 2).contiguous()
-    return tensor.unsqueeze(1) if how == "one channel" else tensor
-
-
-def _whole_numbers(values: ndarray, what: str, reader: Reader) -> Tensor:
-    """Return (k, *shape) int64.
-
-    Raises:
-        LoadError: there are fractions, or numbers for which the model holds no entry.
-    """
-    whole = values.astype(np.int64)
-    if not np.array_equal(whole, values):
-        raise LoadError(f"{what} holds fractions, but this model reads whole numbers; give those.")
-    low, high = (int(whole.min()), int(whole.max())) if whole.size else (0, 0)
-    if low < 0 or (reader.numbers is not None and high >= reader.numbers):
-        most = "from 0" if reader.numbers is None else f"from 0 to {reader.numbers - 1:,}"
-        raise LoadError(f"{what} holds numbers from {low:,} to {high:,}, but this model reads those {most}.")
-    return torch.from_numpy(np.ascontiguousarray(whole))
-
-
 def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple[str, ...]:
     """Return the class names of the file, or the model's, or numbers.
 
@@ -191,7 +168,7 @@ def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple
     """
     highest = max(int(pool.targets.max()) for pool in pools)
     names: tuple[str, ...]
-    if "class_names" in arrays.names:
+    if NAMES in arrays.names:
         names = _texts(arrays)
     elif len(reader.preset.class_names) == reader.classes:
         names = reader.preset.class_names
@@ -206,7 +183,7 @@ def _class_names(arrays: Arrays, pools: Sequence[Pool], reader: Reader) -> tuple
 
 
 def _texts(arrays: Arrays) -> tuple[str, ...]:
-    shape, dtype = arrays.form("class_names")
+    shape, dtype = arrays.form(NAMES)
     if (
         len(shape) != 1
         or dtype.kind not in "US"
@@ -217,7 +194,7 @@ def _texts(arrays: Arrays) -> tuple[str, ...]:
             f"'class_names' in {arrays.path.name!r} must be a list of short texts, got {dtype} of shape "
             f"{shape}."
         )
-    names = arrays.read("class_names").tolist()
+    names = arrays.read(NAMES).tolist()
     return tuple(
         class_name(name.decode(errors="replace") if isinstance(name, bytes) else name) for name in names
     )

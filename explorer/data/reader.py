@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import LoadError
+from ..values.inputs import InputPart
 from ..values.subject import Normalisation, Preset
 from ..values.text import TextForm
 
@@ -25,6 +26,7 @@ class Reader:
         numbers: how many of them there are, from 0; None: not known.
         answer: what the model gives for a sample: a row of class scores, one number, or anything else.
         text: how text becomes its input; None: it has no vocabulary.
+        parts: its inputs, if it reads several.
     """
 
     shape: tuple[int, ...] = (3, 224, 224)
@@ -34,6 +36,7 @@ class Reader:
     numbers: int | None = None
     answer: Kinds = "classes"
     text: TextForm | None = None
+    parts: tuple[InputPart, ...] = ()
 
     @property
     def any_answer(self) -> bool:

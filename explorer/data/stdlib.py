@@ -1,6 +1,5 @@
 """295 files of Python's standard library, shipped with the program: text that a small model can learn."""
 
-import hashlib
 import lzma
 from functools import cache
 
@@ -53,14 +52,6 @@ def vocabulary() -> BytePairs:
         return BytePairs([(int(left), int(right)) for left, right in (line.split() for line in lines)])
     except (OSError, ValueError) as error:
         raise LoadError(f"The merges in {path.name} could not be read; install the program again.") from error
-
-
-def fingerprint() -> str:
-    """Hash of texts and merges."""
-    digest = hashlib.sha256(repr(vocabulary().merges).encode())
-    for path, text in texts():
-        digest.update(f"{path}\0{text}\0".encode())
-    return digest.hexdigest()[:16]
 
 
 def _encoded(text: str) -> Tokens:

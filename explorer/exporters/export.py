@@ -12,7 +12,6 @@ from ..engine.measure import prune
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph
 from ..graph.running import fixed_batch
-from ..pruning.checks import check_parts
 from ..registry import EXPORTERS
 from ..values.inputs import from_one_row
 from ..values.recipe import Recipe
@@ -102,8 +101,7 @@ def export(
         step: called when a stage begins, such as the translation to ONNX.
     Raises:
         UnknownNameError: no such format.
-        ExplorerError: the recipe does not fit the model, or cannot be written in the format.
+        ExplorerError: the recipe cannot be written in the format.
     """
     exporter = EXPORTERS[format]
-    check_parts(model.profile, recipe)
     return exporter(Export(model, recipe, report, say, step))

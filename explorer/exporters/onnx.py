@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.utils._pytree import keystr, tree_flatten_with_path, tree_leaves
 
 from ..errors import ExplorerError, LoadError
 from ..graph.export import EXPORT_LOCK
+from ..graph.quiet import without_fast_path
 from ..machine.optional_packages import optional
 from ..registry import EXPORTERS
 from ..values.inputs import from_one_row
@@ -21,6 +22,7 @@ from .archive import about
 from .export import Export
 
 TOLERANCE = 1e-3  # of the largest logit; float32 sums in another order differ by about 1e-6
+RUNS = ("float32", "float64", "float16")  # types of numbers that its operators take
 OTHER_BATCH = 3  # samples; not the batch size that the graph was traced with
 
 
@@ -41,7 +43,10 @@ def onnx(pruned: Export) -> bytes:
     pruned.step("Translating it to ONNX")
     proto = _proto(model, pruned.examples, _names(pruned))
     pruned.step("Comparing the answers of ONNX Runtime with torch's")
-    difference = parity(proto.SerializeToString(), model, _questions(pruned))
+    try:
+        difference = parity(proto.SerializeToString(), model, _questions(pruned))
+    except Exception as error:  # the runtime raises many kinds; each means that it cannot run this file
+        raise ExplorerError(_not_run(model, error)) from error
     if not difference <= TOLERANCE:
         raise ExplorerError(
             f"ONNX Runtime's answers differ by {difference:.1e} of the largest logit; choose another format."
@@ -52,6 +57,29 @@ def onnx(pruned: Export) -> bytes:
         proto.metadata_props.add(key=key, value=value if isinstance(value, str) else json.dumps(value))
     pruned.say(remark)
     return proto.SerializeToString()
+
+
+def _not_run(model: nn.Module, error: Exception) -> str:
+    """Return why ONNX Runtime does not run a model: its types of numbers, if they are unusual."""
+    nodes = model.graph.nodes if isinstance(model, fx.GraphModule) else ()
+    literals = {item for node in nodes for item in tree_leaves((node.args, node.kwargs))}
+    used = {str(item).removeprefix("torch.") for item in literals if isinstance(item, torch.dtype)}
+    unusual = sorted(name for name in used - {*RUNS} if "float" in name or "complex" in name)
+    if unusual:
+        types = " and ".join(unusual)
+        return (
+            f"This model computes in {types}, which ONNX Runtime cannot run; a model for ONNX computes in "
+            f"{', '.join(RUNS[:-1])} or {RUNS[-1]}: take what casts to {types} out of its forward, or choose "
+            "another format."
+        )
+    return f"ONNX Runtime cannot run this model ({_first_line(error)}); choose another format."
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what went wrong first: the exporter's own message is a page about its steps."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().split("\n")[0][:200] or type(error).__name__
 
 
 def parity(written: bytes, model: nn.Module, questions: Mapping[str, Tensor]) -> float:
@@ -122,10 +150,8 @@ def _proto(model: nn.Module, examples: tuple[Tensor, ...], names: list[str]) -> 
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
         outputs = output_names(model(*examples))
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no counterpart
     try:
-        with EXPORT_LOCK, torch.no_grad(), _quiet():
+        with EXPORT_LOCK, torch.no_grad(), without_fast_path(), _quiet():
             program = torch.onnx.export(
                 model,
                 examples,
@@ -136,12 +162,9 @@ def _proto(model: nn.Module, examples: tuple[Tensor, ...], names: list[str]) -> 
                 verbose=False,
             )
     except Exception as error:  # the exporter raises many kinds; each means the same to the user
-        first_line = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise ExplorerError(
-            f"This model cannot be written as ONNX ({first_line}); choose another format."
+            f"This model cannot be written as ONNX ({_first_line(error)}); choose another format."
         ) from error
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
     if program is None:
         raise LoadError(
             "This version of torch writes ONNX in a way that is not known here; use another format."

@@ -6,13 +6,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..inspection.distributions import GroupImportance
+from ..values.granularity import CHANNEL
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
 FEW = 20  # bars that all get a number under them
 
 
 def channel_importance(
-    importance: GroupImportance | None, criterion: str, unit: str = "channel", by_hand: Collection[int] = ()
+    importance: GroupImportance | None, criterion: str, unit: str = CHANNEL, by_hand: Collection[int] = ()
 ) -> go.Figure:
     """Draw sorted bars, removed ones coloured, with a line behind the last one that would be kept if nothing
     were chosen by hand.

@@ -5,6 +5,7 @@ a step.
 import plotly.graph_objects as go
 
 from ..studies.latency_staircase import Staircase, TimedWidth
+from ..values.granularity import CHANNEL
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, figure, nothing, text
 
@@ -17,7 +18,7 @@ def latency_staircase(staircase: Staircase | None, chosen: float | None = None) 
     Args:
         chosen: the group's ratio in the user's recipe, drawn as a vertical line.
     """
-    unit = staircase.unit if staircase else "channel"
+    unit = staircase.unit if staircase else CHANNEL
     group = text(staircase.group) if staircase else ""
     title = f"Latency of the whole model against {unit}s of {group} kept"
     drawn = figure(title, f"{unit.capitalize()}s kept", LABELS["latency_ms"])

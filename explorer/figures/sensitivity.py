@@ -8,10 +8,11 @@ from plotly.subplots import make_subplots
 from ..measuring.metric_words import metric_heading
 from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.values import Scan, SensitivityPoint
+from ..values.granularity import CHANNEL, WEIGHT, WORDS
 from ..words import LABELS
 from .style import CLEAR, figure, nothing, tall, text
 
-TITLES = {"channel": "channels of each coupled group", "weight": "single weights of each layer"}
+TITLES = {CHANNEL: f"{WORDS[CHANNEL]} of each coupled group", WEIGHT: f"{WORDS[WEIGHT]} of each layer"}
 LABELLED = 40  # parts up to which the cells show their numbers
 REAL = {
     "worse": "a real loss, even with all points of this scan as one family",

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from ..studies.flips import ClassAccuracy
+from ..values.granularity import BLOCK, PLURALS, Granularity
 from ..values.report import Report
 from ..words import LABELS
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, tall, text
@@ -19,7 +20,6 @@ SIZES = (
     8,
     6,
 )  # pixels; those drawn later are smaller, so that equal values don't hide each other
-UNITS = {"channel": "channels", "weight": "weights", "block": "block"}
 MARKS = ((KEPT, "circle"), (REMOVED, "square"), (AFTER, "diamond"), ("#b06fc4", "triangle-up"), (DENSE, "x"))
 
 
@@ -40,8 +40,8 @@ def ratios_side_by_side(reports: Mapping[str, Report]) -> go.Figure:
     return _dotted(drawn, rows, amounts, missing=0.0)
 
 
-def _part(name: str, granularity: str) -> str:
-    return f"{text(name)}, {UNITS[granularity]}"
+def _part(name: str, granularity: Granularity) -> str:
+    return f"{text(name)}, {granularity if granularity == BLOCK else PLURALS[granularity]}"
 
 
 def layers_side_by_side(reports: Mapping[str, Report]) -> go.Figure:

@@ -22,7 +22,7 @@ from .explicit_squeezes import name_squeezed
 from .groups import solve
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
-from .quiet import without_log
+from .quiet import without_fast_path, without_log
 from .size_limits import check_analysable, shadow
 
 UNREADABLE = (GraphError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
@@ -59,9 +59,7 @@ def export_program(
         GraphError: torch.export refuses the model.
     """
     examples = example if isinstance(example, tuple) else (example,)
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel hides the projections from the graph
-    try:
+    with without_fast_path():
         try:
             batch: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
             rest = torch.export.Dim.AUTO
@@ -76,8 +74,6 @@ def export_program(
         write_out(program.graph_module)
         name_squeezed(program.graph_module)
         return program
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def _traced(
@@ -178,14 +174,9 @@ def count_macs(model: nn.Module, example: torch.Tensor) -> int:
     Args:
         example: (1, *shape).
     """
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with torch.no_grad():
-            flops = _flops_without_memory(model, example)
-            return (_flops_in_parts(model, example) if flops is None else flops) // 2
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
+    with torch.no_grad(), without_fast_path():
+        flops = _flops_without_memory(model, example)
+        return (_flops_in_parts(model, example) if flops is None else flops) // 2
 
 
 def _flops_without_memory(model: nn.Module, example: torch.Tensor) -> int | None:

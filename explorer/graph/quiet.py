@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch.export import _trace
 
 
@@ -33,3 +34,14 @@ def without_log() -> Iterator[None]:
         vars(_trace).pop("print", None)
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
+
+
+@contextmanager
+def without_fast_path() -> Iterator[None]:
+    """Let transformer layers run their own code; the fused kernel hides the projections from a graph."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

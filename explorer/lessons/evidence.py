@@ -44,6 +44,7 @@ class Evidence:
     Args:
         dense: arm -> its dense model on the same samples.
         points: (arm, x) -> what was measured.
+        missing: (arm, x) -> why there is no such model, such as no width that is as fast.
         times: (arm, x, batch) -> milliseconds per batch; times of one batch size at equal positions were
             measured one right after the other.
         samples: number of samples in the whole split.
@@ -60,6 +61,7 @@ class Evidence:
     expected: int = 0
     environment: Mapping[str, Any] = field(default_factory=dict)
     finished: bool = False
+    missing: Mapping[tuple[str, float], str] = field(default_factory=dict)
 
     def of(self, arm: str) -> list[ArmPoint]:
         """Return the points of an arm, x rising."""
@@ -69,6 +71,11 @@ class Evidence:
 
     def at(self, arm: str, x: float) -> ArmPoint | None:
         return self.points.get((arm, x))
+
+    def why_not(self, case: Case, x: float) -> str:
+        """Return why the models of a case cannot be compared at x; "" if they can."""
+        named = (case.arm, case.against, *case.sum_of)
+        return next((self.missing[arm, x] for arm in named if (arm, x) in self.missing), "")
 
     def other(self, case: Case, x: float) -> ArmPoint | None:
         """Return what a case compares with at x."""

@@ -26,6 +26,7 @@ def to_json(evidence: Evidence) -> dict[str, Any]:
         "environment": dict(evidence.environment),
         "dense": {arm: _point_to_json(point) for arm, point in evidence.dense.items()},
         "points": [_point_to_json(point) for point in evidence.points.values()],
+        "missing": [[arm, x, why] for (arm, x), why in evidence.missing.items()],
         "times": [[arm, x, batch, list(ms)] for (arm, x, batch), ms in evidence.times.items()],
     }
 
@@ -47,6 +48,7 @@ def from_json(data: dict[str, Any]) -> Evidence:
             len(points),
             data["environment"],
             True,
+            {(arm, x): why for arm, x, why in data.get("missing", ())},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise LessonError(f"A measured result is damaged ({error}); install the program again.") from error
@@ -60,7 +62,7 @@ def shipped(lesson: Lesson, model: str) -> Evidence | None:
     if found is None:
         return None
     wanted = {(arm.name, x) for arm in lesson.experiment.arms for x in lesson.experiment.points_of(arm)}
-    return found if set(found.points) == wanted and found.model == model else None
+    return found if {*found.points, *found.missing} == wanted and found.model == model else None
 
 
 @cache

@@ -26,13 +26,14 @@ from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
 from ..registry import METRICS
+from ..values.granularity import WEIGHT
 from ..values.profile import Masks
 from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject, Task
 from .evidence import ArmPoint, Evidence, Timed
-from .recipes import recipe_steps
+from .recipes import UnreachableError, fits, recipe_steps
 from .values import DENSE, Arm, Experiment
 
 NEXT_TOKEN = "next_token_accuracy"
@@ -48,8 +49,11 @@ def run(
         model: the model of the experiment, except for arms that name their own.
         load: name -> model.
     Raises:
-        ExplorerError: a model has no data, or has no part that an arm prunes.
+        ExplorerError: a model has no data, has no part that an arm prunes, or compares a part with itself.
     """
+    why = fits(load(model).graph, experiment)
+    if why is not None:
+        raise ExplorerError(why)
     todo = [(arm, x) for arm in experiment.arms for x in experiment.points_of(arm)]
     evidence = Evidence(model, expected=len(todo), environment=environment(device))
     models: dict[Timed, nn.Module] = {}
@@ -58,7 +62,7 @@ def run(
         samples = arm.samples or experiment.samples
         if arm.name not in evidence.dense:
             dense, base = yield from _measured(
-                opened, Arm(DENSE, DENSE, "weight"), 0.0, Recipe(), samples, device
+                opened, Arm(DENSE, DENSE, WEIGHT), 0.0, Recipe(), samples, device
             )
             evidence = replace(
                 evidence,
@@ -67,12 +71,18 @@ def run(
             )
             if not arm.model:
                 models.setdefault((DENSE, 0.0, 0), dense)
-        recipe = yield from recipe_steps(opened, experiment, arm, x, device)
+        now = Progress(done + 1, len(todo), "pruned models measured")
+        try:
+            recipe = yield from recipe_steps(opened, experiment, arm, x, device)
+        except UnreachableError as error:
+            evidence = replace(evidence, missing={**evidence.missing, (arm.name, x): str(error)})
+            yield Step(evidence, now)
+            continue
         built, point = yield from _measured(opened, arm, x, recipe, samples, device)
         evidence = replace(evidence, points={**evidence.points, (arm.name, x): point})
         if x in experiment.timed_at and not arm.model and arm.by_hand == "no":
             models[arm.name, x, 0] = built
-        yield Step(evidence, Progress(done + 1, len(todo), "pruned models measured"))
+        yield Step(evidence, now)
     for batch in experiment.batches:
         evidence = yield from _timed(evidence, models, load(model).subject, batch, device)
         yield Step(evidence)

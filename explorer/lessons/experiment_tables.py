@@ -6,9 +6,10 @@ from ..errors import ExplorerError
 from ..loaders.model_text import check_named
 from ..recovery.training_plan import RecoveryPlan
 from ..registry import ALLOCATORS, CRITERIA
+from ..values.granularity import BLOCK, GRANULARITIES, PLURALS, read_granularity
 from ..values.recipe import Recipe
 from .toml_table import LessonError, Table
-from .values import BY_HAND, DENSE, EQUAL_IN, GRANULARITIES, MATCHES, ROLES, VIEWS, Arm, Experiment
+from .values import BY_HAND, DENSE, EQUAL_IN, MATCHES, ROLES, VIEWS, Arm, Experiment
 
 RATIO = (0.0, 0.99)
 
@@ -46,7 +47,7 @@ def _arm(table: Table) -> Arm:
     arm = Arm(
         table.text("name"),
         table.text("label"),
-        table.choice("granularity", GRANULARITIES),
+        read_granularity(table.choice("granularity", GRANULARITIES)),
         table.text("allocator", "uniform"),
         _parts(table),
         table.choice("match", MATCHES, "units"),
@@ -60,7 +61,7 @@ def _arm(table: Table) -> Arm:
         _training(table),
         table.choice("equal_in", EQUAL_IN, "params"),
     )
-    if arm.granularity == "block" and arm.parts != "all":
+    if arm.granularity == BLOCK and arm.parts != "all":
         raise LessonError(f"{table.where}: an arm of blocks takes all of them; leave 'parts' out.")
     if arm.allocator not in ALLOCATORS or arm.recipe.criterion.name not in CRITERIA:
         raise LessonError(
@@ -93,13 +94,15 @@ def _parts(table: Table) -> str:
 
 def _settings(table: Table) -> Recipe:
     given = table.rest("recipe")
-    if {"channels", "weights", "keep", "remove", "blocks"} & set(given):
+    if {*PLURALS.values(), "keep", "remove"} & set(given):
         raise LessonError(
             f"{table.where}: the ratios of a recipe come from the points; give settings such as 'criterion' "
             "only."
         )
     try:
-        return Recipe.from_json(given)
+        recipe = Recipe.from_json(given)
+        CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
+        return recipe
     except ExplorerError as error:
         raise LessonError(f"{table.where}: {error}") from error
 

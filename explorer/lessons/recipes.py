@@ -12,6 +12,7 @@ from ..planning.latency_plan import timed
 from ..planning.recipe_costs import CostModel
 from ..pruning.block_scores import lowest_blocks
 from ..values.choice import Choice
+from ..values.granularity import BLOCK, PLURALS, WEIGHT, Granularity
 from ..values.progress import Returning, as_work, outcome
 from ..values.recipe import Recipe
 from .toml_table import LessonError
@@ -22,11 +23,18 @@ HALVINGS = 14  # of the interval that contains the target: to 1/16,000
 LARGEST = 0.9999
 
 
-def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> Recipe:
+class UnreachableError(LessonError):
+    """No recipe of an arm costs as much as that of the arm that it is to equal."""
+
+
+def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float, device: str = "cpu") -> Recipe:
     """Return the recipe of this arm at x.
 
+    Args:
+        device: whose latency counts.
     Raises:
         ExplorerError: the model has no such parts.
+        UnreachableError: no width is as fast as the arm that this one is to equal.
         UnmeasuredError: it depends on a latency that is not measured yet; see `recipe_steps`.
     """
     start = arm.recipe
@@ -35,9 +43,9 @@ def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float) -> R
     if arm.equal_to:
         other = experiment.arm(arm.equal_to)
         costs = CostModel.of(model.subject, model.profile)
-        like = recipe_for(model, experiment, other, x)
+        like = recipe_for(model, experiment, other, x, device)
         if arm.equal_in == "latency":
-            return _as_fast(model, arm, start, like)
+            return _as_fast(model, arm, start, like, device)
         return _search(model, arm, start, arm.equal_in, costs.cost(like, arm.equal_in))  # type: ignore[arg-type]
     if arm.match == "units":
         return _spread(model, arm, start, x)
@@ -49,23 +57,23 @@ def recipe_steps(
     model: Analysed, experiment: Experiment, arm: Arm, x: float, device: str = "cpu"
 ) -> Returning[Recipe]:
     """Return the recipe of this arm at x after measuring all times that it depends on."""
-    return (yield from timed(model, lambda: recipe_for(model, experiment, arm, x), device))
+    return (yield from timed(model, lambda: recipe_for(model, experiment, arm, x, device), device))
 
 
-def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe) -> Recipe:
+def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe, device: str) -> Recipe:
     """Return the recipe that removes least of those that were timed to be as fast as another one.
 
     Raises:
-        LessonError: not even the narrowest model is as fast.
+        UnreachableError: not even the narrowest model is as fast.
     """
-    known = timed_widths(model.subject)
+    known = timed_widths(model.subject, device)
 
     def share(recipe: Recipe) -> float:
         return known.share(widths_of(model.profile, recipe))
 
     wanted, low, high = share(like), 0.0, LARGEST
     if share(_spread(model, arm, start, LARGEST)) > wanted:
-        raise LessonError(
+        raise UnreachableError(
             f"The narrowest {model.subject.name} is still slower than one without these blocks, so there are "
             "no channels to compare them with at equal latency."
         )
@@ -76,7 +84,7 @@ def _as_fast(model: Analysed, arm: Arm, start: Recipe, like: Recipe) -> Recipe:
 
 
 def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
-    if arm.granularity == "block":
+    if arm.granularity == BLOCK:
         count = round(target * len(model.profile.free_blocks))
         lowest = lowest_blocks(model, count, Choice("block_influence"))
         return replace(start, blocks=outcome(as_work(lowest)))
@@ -99,19 +107,19 @@ def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) 
     return best
 
 
-def part_of(graph: ModelGraph, granularity: str, role: str) -> str:
+def part_of(graph: ModelGraph, granularity: Granularity, role: str) -> str:
     """Return the part that has a role.
 
     Raises:
         LessonError: the model has nothing of this kind to prune.
     """
     profile = graph.profile
-    if granularity == "weight":
+    if granularity == WEIGHT:
         sized = {name: layer.params for name, layer in profile.prunable_layers.items()}
     else:
         sized = {name: group.units for name, group in profile.free_groups.items()}
     if not sized:
-        raise LessonError(f"This model has no {granularity}s that can be pruned.")
+        raise LessonError(f"This model has no {PLURALS[granularity]} that can be pruned.")
     names, places = list(sized), ("first", "second", "third")
     if role in places and len(names) <= places.index(role):
         raise LessonError(
@@ -126,10 +134,11 @@ def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
     """Return why this experiment makes no sense on a model (two roles are the same part, which would be
     compared with itself), or None.
     """
+    own = [arm for arm in experiment.arms if not arm.model]
     try:
-        if any(arm.granularity == "block" for arm in experiment.arms) and not graph.profile.free_blocks:
+        if any(arm.granularity == BLOCK for arm in own) and not graph.profile.free_blocks:
             return "This model has no residual block that can be removed."
-        cut = [arm for arm in experiment.arms if arm.parts != "all"]
+        cut = [arm for arm in own if arm.parts != "all"]
         roles = dict.fromkeys((arm.granularity, role) for arm in cut for role in arm.parts.split("+"))
         parts = [(granularity, part_of(graph, granularity, role)) for granularity, role in roles]
     except ExplorerError as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..values.granularity import Granularity
 from ..values.recipe import Recipe
 
 VerdictName = Literal["holds", "conditional", "fails", "open"]
@@ -15,7 +16,6 @@ VERDICTS: dict[VerdictName, str] = {
     "fails": "Does not hold here",
     "open": "Not resolved here",
 }
-GRANULARITIES = ("weight", "channel", "block")
 ROLES = ("first", "second", "third", "last", "largest", "thinnest")
 MATCHES = ("units", "params", "macs")
 EQUAL_IN = ("params", "macs", "latency")
@@ -49,7 +49,7 @@ class Arm:
 
     Args:
         name: short, for the file; label: for the reader.
-        granularity: "weight", "channel" or "block"; blocks with the lowest `block_influence` are removed
+        granularity: what is removed; blocks with the lowest `block_influence` are removed
             first.
         allocator: spreads x over the parts.
         parts: "all", or roles joined by "+": "first", "second", "third", "last", "largest", "thinnest".
@@ -68,7 +68,7 @@ class Arm:
 
     name: str
     label: str
-    granularity: str
+    granularity: Granularity
     allocator: str = "uniform"
     parts: str = "all"
     match: str = "units"

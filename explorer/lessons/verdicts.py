@@ -10,7 +10,7 @@ All comparisons of a claim share one error rate of 5 % (Bonferroni).
 """
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -35,6 +35,7 @@ class CaseComparison:
     Args:
         low, high: at the level that all comparisons of the claim share; equal for counts, which have no
             noise.
+        why: there is nothing to compare, and why; then the numbers are not a number.
     """
 
     case: Case
@@ -43,6 +44,7 @@ class CaseComparison:
     low: float
     high: float
     said: Said
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,14 +96,17 @@ def verdict_of(said: Sequence[Said], cases: Sequence[Hashable] = ()) -> VerdictN
 def judge(lesson: Lesson, evidence: Evidence) -> Finding | None:
     """Return the verdict of the lesson's claim, or None while something that it needs is not measured."""
     wanted = [(case, x) for case in lesson.claim.cases for x in xs_of(case, lesson.experiment)]
-    values = [values_of(case, x, evidence) for case, x in wanted]
-    known = [sample for sample in values if sample is not None]
+    values = {(case, x): values_of(case, x, evidence) for case, x in wanted if not evidence.why_not(case, x)}
+    known = {place: sample for place, sample in values.items() if sample is not None}
     if len(known) < len(values):
         return None
-    noisy = sum(len(sample) > 1 for sample in known)
+    noisy = sum(len(sample) > 1 for sample in known.values())
     level = 1 - 0.05 / max(1, noisy)
     comparisons = tuple(
-        _comparison(case, x, sample, level) for (case, x), sample in zip(wanted, known, strict=True)
+        _comparison(case, x, known[case, x], level)
+        if (case, x) in known
+        else CaseComparison(case, x, math.nan, math.nan, math.nan, "open", evidence.why_not(case, x))
+        for case, x in wanted
     )
     verdict = verdict_of([one.said for one in comparisons], [one.case for one in comparisons])
     stability = _stability(wanted, known, level, verdict)
@@ -232,14 +237,21 @@ def _median_interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
 
 
 def _stability(
-    wanted: Sequence[tuple[Case, float]], known: Sequence[Tensor], level: float, verdict: VerdictName
+    wanted: Sequence[tuple[Case, float]],
+    known: Mapping[tuple[Case, float], Tensor],
+    level: float,
+    verdict: VerdictName,
 ) -> float:
     """Return the share of bootstrap experiments (samples and rounds drawn again, the same for all
     comparisons) with this verdict.
     """
     drawn: dict[tuple[int, bool], Tensor] = {}
     columns: list[list[Said]] = []
-    for (case, _), sample in zip(wanted, known, strict=True):
+    for case, x in wanted:
+        sample = known.get((case, x))
+        if sample is None:
+            columns.append(["open"] * RESAMPLES)
+            continue
         key = (len(sample), case.quantity == "speed")
         if key not in drawn:
             generator = torch.Generator().manual_seed(len(sample))

@@ -73,7 +73,9 @@ def listed(comparisons: Sequence[CaseComparison], among: Sequence[CaseComparison
 
 
 def value(comparison: CaseComparison) -> str:
-    """Return the measured value with its interval."""
+    """Return the measured value with its interval, or why there is none."""
+    if comparison.why:
+        return comparison.why
     case, scale = comparison.case, 100.0
     if case.quantity in COSTS:
         what = FORMATS.get(case.quantity) or LABELS[case.quantity]

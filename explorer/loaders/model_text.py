@@ -116,8 +116,9 @@ def with_data(subject: Subject, source: str) -> Subject:
     part = subject.reads[0] if len(subject.reads) == 1 else InputPart("", shape)
     answer = _answers(subject, classes)
     reader = Reader(shape, classes, subject.preset, part.is_whole, part.numbers, answer, subject.text)
-    task = load_data(source, reader)
-    if not task.tells_classes:
+    several = len(subject.reads) > 1
+    task = load_data(source, replace(reader, parts=subject.reads) if several else reader)
+    if several or not task.tells_classes:
         return with_task(subject, task)
     classes = count_classes(subject)
     if classes == 1 and len(task.class_names) == 2:

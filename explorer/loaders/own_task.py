@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def with_task(subject: Subject, task: Task) -> Subject:
             f"reads {wanted}."
         )
     outputs = _run(subject, ready, task)
+    _check_steady(subject, task, (ready, first.targets_at(0, len(inputs))), outputs)
     fitted = replace(
         task,
         shape=wanted,
@@ -112,7 +114,8 @@ def _packing(subject: Subject) -> Callable[[Any], Tensor]:
         if len(given) != max(1, len(parts)):
             wanted = ", ".join(repr(part.name) for part in parts) or "one input"
             raise LoadError(
-                f"{subject.name!r} reads {wanted}, but the data has {len(given)} inputs a sample."
+                f"{subject.name!r} reads {wanted}, but the data has {len(given)} inputs a sample; a "
+                "sample is a pair (inputs, target)."
             )
         return given[0] if len(given) == 1 else in_one_row(given)
 
@@ -141,6 +144,35 @@ def _run(subject: Subject, inputs: Tensor, task: Task) -> Any:
         raise LoadError(
             f"{subject.name!r} does not run on the inputs of task {task.name!r} ({description(error)})."
         ) from error
+
+
+def _check_steady(subject: Subject, task: Task, batch: tuple[Any, Any], outputs: Any) -> None:
+    """Refuse a metric of the user's own that gives other numbers for the same batch. What else is wrong with
+    it, such as a wrong shape, is said where it is used.
+
+    Raises:
+        LoadError: its numbers change.
+    """
+    ways: dict[str, Callable[[], Any]] = {
+        f"Metric {metric.name!r}": partial(metric.statistics, outputs, batch[1])
+        for metric in task.metrics
+        if isinstance(metric, Metric) and metric.needs == "targets"
+    }
+    if task.scores is not None:
+        scores = task.scores
+        ways = {"scores(model, batch)": lambda: scores(subject.model, batch)}
+    for what, number in ways.items():
+        try:
+            with torch.inference_mode():
+                one, other = number(), number()
+                same = torch.equal(one.nan_to_num(), other.nan_to_num())
+        except Exception:  # the border of the user's code
+            continue
+        if not same:
+            raise LoadError(
+                f"{what} of task {task.name!r} gives other numbers for the same samples each time; seed what "
+                "is random in it."
+            )
 
 
 def _class_names(task: Task, outputs: Any, subject: Subject) -> tuple[str, ...]:

@@ -64,17 +64,6 @@ def convert(source: str | Path, target: str | Path, *, key: str = "", limit: int
     return Conversion(written, len(tensors), weights.place, tuple(others))
 
 
-def read_pt(path: str | Path, *, key: str = "", limit: int = LIMIT) -> dict[str, Tensor]:
-    """Return the tensors of a .pt file, mapped from the file where it stores them as they are.
-
-    Args:
-        key, limit: as of `convert`.
-    Raises:
-        UnknownNameError, LoadError: as of `convert`.
-    """
-    return _separate(choose_weights(Path(path), Path(path).name, key)[0], Path(path), limit)
-
-
 def _separate(weights: Weights, path: Path, limit: int) -> dict[str, Tensor]:
     """Return each tensor in one piece. Bytes are counted before any is read, since a shape may repeat one
     number.

@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import torch
@@ -72,6 +73,15 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     return subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
 
 
+class _AsWritten(SourceFileLoader):
+    """Compiles the file as it is now. Python's own byte code is taken for new where the size is equal and
+    the second as well, so a file that was changed at once would run as it was before.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
 def imported(path: Path) -> ModuleType:
     """Import the file as a module; it can import files next to it, as when Python runs it.
 
@@ -80,13 +90,14 @@ def imported(path: Path) -> ModuleType:
     """
     if not path.is_file():
         raise LoadError(f"There is no file {str(path)!r}; give the path of a Python file.")
-    spec = importlib.util.spec_from_file_location(f"explorer_file_{path.stem}", path.resolve())
-    assert spec is not None and spec.loader is not None
+    name = f"explorer_file_{path.stem}"
+    loader = _AsWritten(name, str(path.resolve()))
+    spec = importlib.util.spec_from_file_location(name, loader.path, loader=loader)
+    assert spec is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     beside = str(path.resolve().parent)
     if beside not in sys.path:
         sys.path.append(beside)
-    loader = spec.loader
     note_file(path)
     run_foreign(lambda: loader.exec_module(module), path)
     return module

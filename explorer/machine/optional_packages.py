@@ -20,6 +20,7 @@ EXTRAS = {
     "onnx": "onnx",
     "onnxscript": "onnx",
     "onnxruntime": "onnx",
+    "authlib": "auth",
     "optuna": "search",
     "optuna.storages.journal": "search",
     "distributed": "cluster",
@@ -27,8 +28,10 @@ EXTRAS = {
     "distributed.worker": "cluster",
     "dask.config": "cluster",
     "cryptography": "cluster",
+    "pyarrow": "parquet",
+    "pyarrow.parquet": "parquet",
 }
-PACKAGES = {"PIL.Image": "pillow"}
+PACKAGES = {"PIL.Image": "pillow", "authlib": "Authlib"}
 # torchvision registers shapes for these while it is imported, even with a torch build that its compiled part
 # does not fit
 OPERATORS = (

@@ -9,10 +9,12 @@ import math
 from dataclasses import replace
 from functools import cache
 from statistics import NormalDist
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..errors import ExplorerError
 from ..values.metric import Metric
 from ..values.report import Drop
 from .statistics import paired_drop, student_quantile, verdict, wilson
@@ -63,17 +65,53 @@ def is_proportion(metric: Metric, rows: Tensor) -> bool:
 
 
 def value_of(metric: Metric, rows: Tensor) -> float:
-    """Return the metric's value on all samples."""
+    """Return the metric's value on all samples.
+
+    Raises:
+        ExplorerError: it gives no number.
+    """
     if metric.of_rows:
-        return float(metric.value(rows, torch.ones(1, len(rows), dtype=torch.float64))[0])
-    return float(metric.value(rows.sum(0)))
+        value = float(_of_rows(metric, rows, torch.ones(1, len(rows), dtype=torch.float64))[0])
+    else:
+        value = float(of_sums(metric, rows.sum(0)))
+    if math.isnan(value):
+        raise ExplorerError(
+            f"The value of metric {metric.name!r} is no number (NaN) for the first {len(rows):,} samples; "
+            "check what it divides by."
+        )
+    return value
+
+
+def _of_rows(metric: Metric, rows: Tensor, weights: Tensor) -> Tensor:
+    """Return (r,) values of (n, k) rows at (r, n) weights of the samples."""
+    values = metric.value(rows, weights)
+    return _in_shape(metric, values, weights.shape[:1], "(n, k) rows and (r, n) weights", "(r,)")
+
+
+def of_sums(metric: Metric, sums: Tensor) -> Tensor:
+    """Return (...) values of (..., k) sums of rows.
+
+    Raises:
+        ExplorerError: the metric gives another shape.
+    """
+    return _in_shape(metric, metric.value(sums), sums.shape[:-1], f"(..., {sums.shape[-1]}) sums", "(...)")
+
+
+def _in_shape(metric: Metric, values: Any, shape: torch.Size, of: str, to: str) -> Tensor:
+    if not isinstance(values, Tensor) or values.shape != shape:
+        got = f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else f"a {type(values).__name__}"
+        raise ExplorerError(
+            f"The value of metric {metric.name!r} must turn {of} into numbers of shape {to}, here "
+            f"{tuple(shape)}, got {got}."
+        )
+    return values
 
 
 def _values(metric: Metric, rows: Tensor) -> Tensor:
     """Return (resamples,) values."""
     if metric.of_rows:
-        return metric.value(rows, resample_weights(len(rows), OF_ROWS))
-    return metric.value(resampled_sums(rows))
+        return _of_rows(metric, rows, resample_weights(len(rows), OF_ROWS))
+    return of_sums(metric, resampled_sums(rows))
 
 
 def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, float, float]:
@@ -186,7 +224,7 @@ def _influence(metric: Metric, rows: Tensor) -> Tensor:
     if metric.of_rows:
         return torch.zeros(len(rows), dtype=torch.float64)
     total = rows.sum(0)
-    return len(rows) * (metric.value(total + rows) - metric.value(total))
+    return len(rows) * (of_sums(metric, total + rows) - of_sums(metric, total))
 
 
 def _with_swaps(metric: Metric, base: Tensor, pruned: Tensor) -> tuple[Tensor, Tensor]:
@@ -194,6 +232,6 @@ def _with_swaps(metric: Metric, base: Tensor, pruned: Tensor) -> tuple[Tensor, T
     most, once each way.
     """
     rows = torch.cat([base, pruned])
-    moved = metric.value(rows.sum(0) + rows)
+    moved = of_sums(metric, rows.sum(0) + rows)
     up, down = rows[moved.argmax()], rows[moved.argmin()]
     return torch.cat([base, torch.stack([up, down])]), torch.cat([pruned, torch.stack([down, up])])

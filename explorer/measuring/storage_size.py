@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, fx, nn
 
 from ..errors import ExplorerError, UnknownNameError
@@ -75,8 +75,7 @@ def deflated_size(tensors: Mapping[str, Tensor]) -> int:
 
 
 def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
-    """Return the file in that format; `from_bytes` gives the tensors back. A negative zero may come back as
-    zero.
+    """Return the file in that format, which holds all tensors; of a negative zero perhaps only a zero.
 
     Raises: UnknownNameError: no such format. ExplorerError: a name contains "..", or a dtype is unknown here.
     """
@@ -98,23 +97,6 @@ def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
         else:
             stored[name] = plain
     return save(stored, _metadata(shapes, tied))
-
-
-def from_bytes(data: bytes, format: Format) -> dict[str, Tensor]:
-    """Return the tensors of a file written by `to_bytes`, dense again; tied names share one tensor again."""
-    if format == "deflate":
-        data = zlib.decompress(data)
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    about = json.loads(header.get("__metadata__", {}).get(KEY, '{"shapes": {}, "tied": {}}'))
-    stored = load(data)
-    tensors = {name: tensor for name, tensor in stored.items() if PART not in name}
-    read = _from_csr if format == "csr" else _from_bitmask
-    for name, shape in about["shapes"].items():
-        parts = {
-            key.removeprefix(name + PART): part for key, part in stored.items() if key.startswith(name + PART)
-        }
-        tensors[name] = read(parts, shape)
-    return tensors | {alias: tensors[name] for alias, name in about["tied"].items()}
 
 
 # --------------------------------------------------------------------------- the file
@@ -243,13 +225,6 @@ def _csr_parts(tensor: Tensor) -> dict[str, Tensor]:
     return {"values": matrix[rows, columns], "columns": columns.int(), "rows": starts}
 
 
-def _from_csr(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
-    dense = torch.zeros(shape, dtype=parts["values"].dtype)
-    rows = torch.repeat_interleave(torch.arange(shape[0]), parts["rows"].diff())
-    dense.flatten(1)[rows, parts["columns"].long()] = parts["values"]
-    return dense
-
-
 def _bitmask_parts(tensor: Tensor) -> dict[str, Tensor]:
     """Convert any shape to values (nonzero,) and bits (positions / 8,), the first position in the lowest
     bit.
@@ -258,13 +233,6 @@ def _bitmask_parts(tensor: Tensor) -> dict[str, Tensor]:
     padded = torch.nn.functional.pad(kept.byte(), (0, -len(kept) % 8)).view(-1, 8)
     bits = (padded << torch.arange(8, dtype=torch.uint8)).sum(1, dtype=torch.uint8)
     return {"values": tensor.flatten()[kept], "bits": bits}
-
-
-def _from_bitmask(parts: Mapping[str, Tensor], shape: list[int]) -> Tensor:
-    kept = ((parts["bits"].unsqueeze(1) >> torch.arange(8, dtype=torch.uint8)) & 1).flatten().bool()
-    dense = torch.zeros(math.prod(shape), dtype=parts["values"].dtype)
-    dense[kept[: len(dense)]] = parts["values"]
-    return dense.view(shape)
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ every look.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
@@ -18,9 +19,10 @@ from ..values.progress import Progress, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Report
 from ..values.subject import Subject
-from .allocate import reach
+from .allocate import allocate, reach
 from .allocation import Allocation
-from .latency_plan import allocated, timed
+from .joint_plan import JointWish, joint_plan, joint_reach
+from .latency_plan import timed
 
 LOOKS = 7
 EVERYTHING = Conditions()  # all samples of the tuning split
@@ -75,20 +77,20 @@ def accuracy_budget(
     model: Analysed,
     recipe: Recipe,
     allowed: float,
-    wish: Allocation = USUAL,
+    wish: Allocation | JointWish = USUAL,
     *,
     conditions: Conditions = EVERYTHING,
     looks: int = LOOKS,
 ) -> Work[Budget]:
     """Yield Progress between batches, and a Budget after each look; the last one is the answer.
 
-    Bisects the allocator's target, so it assumes that more pruning loses more. A target is accepted if the
+    Bisects the wish's target, so it assumes that more pruning loses more. A target is accepted if the
     upper end of the drop's interval is within the allowed drop, so fewer samples accept less, never more.
 
     Args:
         allowed: drop of accuracy (or another fraction) that is acceptable, in (0, 1); of other metrics the
             part of the dense model's value.
-        wish: its target is what is searched.
+        wish: to an allocator, or for a plan over several kinds; its target is what is searched.
     Raises:
         ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
             used.
@@ -96,13 +98,14 @@ def accuracy_budget(
     _check(model.subject, allowed, looks)
     how = replace(conditions, latency=False, level=looks_level(looks))
     yield from calibrate(model, recipe, how.device)
-    low, high = yield from timed(model, lambda: reach(model, recipe, wish, how.device), how.device)
+    low, high = yield from timed(model, lambda: _reach(model, recipe, wish, how.device), how.device)
     budget = Budget(allowed, how.level, looks, {})
     for look in range(looks):
         target = round((low + high) / 2, 4)
         if target in budget.tried:
             break  # targets are tried to four decimals
-        tried = yield from allocated(model, recipe, replace(wish, target=target), how.device)
+        asked = replace(wish, target=target)
+        tried = yield from timed(model, partial(_chosen, model, recipe, asked, how.device), how.device)
         now = Progress(look, looks, f"Measuring at {100 * target:.1f} %")
         report = yield from result_of(stream(model, tried, how), now)
         within = is_within(report, allowed)
@@ -111,6 +114,20 @@ def accuracy_budget(
             budget, tried={**budget.tried, target: report}, best=target if within else budget.best
         )
         yield Step(budget)
+
+
+def _chosen(model: Analysed, recipe: Recipe, wish: Allocation | JointWish, device: str) -> Recipe:
+    """Return the recipe that meets the wish's target."""
+    if isinstance(wish, JointWish):
+        return joint_plan(model, recipe, wish, device)
+    return allocate(model, recipe, wish, device)
+
+
+def _reach(model: Analysed, recipe: Recipe, wish: Allocation | JointWish, device: str) -> tuple[float, float]:
+    """Return the lowest and the highest target that a wish can have."""
+    if isinstance(wish, JointWish):
+        return joint_reach(model, recipe, wish, device)
+    return reach(model, recipe, wish, device)
 
 
 def is_within(report: Report, allowed: float) -> bool:

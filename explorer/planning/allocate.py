@@ -10,6 +10,7 @@ from ..pruning.checks import check_rates_weights
 from ..pruning.decision import scores_for
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Scores
 from ..values.recipe import Recipe, check_ratio
@@ -28,7 +29,7 @@ def allocate(model: Analysed, recipe: Recipe, wish: Allocation, device: str = "c
     """
     allocator = ALLOCATORS[wish.choice.name]
     target, params = check_ratio(wish.choice.name, wish.target), allocator.check(wish.choice.params)
-    if wish.granularity == "weight":
+    if wish.granularity == WEIGHT:
         check_rates_weights(CRITERIA[recipe.criterion.name])
     rated = rated_by(recipe, wish.choice.name)
     scores = _unit_scores(model, rated, wish.granularity, allocator.traits["needs_scores"], device)
@@ -75,13 +76,13 @@ def _context(model: Analysed, recipe: Recipe, wish: Allocation, device: str) -> 
     return context_for(model.subject, model.profile, bare, wish.granularity, wish.losses, device)
 
 
-def _unit_scores(model: Analysed, recipe: Recipe, granularity: str, needed: bool, device: str) -> Scores:
+def _unit_scores(model: Analysed, recipe: Recipe, granularity: Graded, needed: bool, device: str) -> Scores:
     """Return the saliency of each part's units; if it isn't needed, placeholders of that shape that cost
     nothing.
     """
     if needed:
         return scores_for(model, recipe, device).of(granularity)
     profile = model.profile
-    if granularity == "channel":
+    if granularity == CHANNEL:
         return {name: torch.zeros(()).expand(group.units) for name, group in profile.free_groups.items()}
     return {name: torch.zeros(()).expand(layer.shape) for name, layer in profile.prunable_layers.items()}

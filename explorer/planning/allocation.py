@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..allocators.context import Losses
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, Graded
 
 
 @dataclass(frozen=True)
@@ -14,13 +15,13 @@ class Allocation:
         choice: the allocator and its parameters.
         target: fraction of all units of the unlocked parts that is removed (sensitivity_budget: of the whole
             model's cost); ignored if the target is what is searched for.
-        granularity: "channel" or "weight".
+        granularity: what has the ratios.
         locked: parts that keep their ratios.
         losses: how much the loss grows at each scanned ratio of each part, for allocators that need a scan.
     """
 
     choice: Choice
     target: float = 0.0
-    granularity: str = "channel"
+    granularity: Graded = CHANNEL
     locked: frozenset[str] = frozenset()
     losses: Losses | None = None

@@ -4,6 +4,7 @@ from functools import cache
 
 from ..allocators.context import AllocationContext, Losses, Part, Ratios, What
 from ..errors import RecipeError
+from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.profile import Group, Layer, ModelProfile
 from ..values.recipe import Recipe
 from ..values.subject import Subject
@@ -19,7 +20,7 @@ def context_for(
     subject: Subject,
     profile: ModelProfile,
     recipe: Recipe,
-    granularity: str,
+    granularity: Graded,
     losses: Losses | None = None,
     device: str = "cpu",
 ) -> AllocationContext:
@@ -30,7 +31,7 @@ def context_for(
         device: the device whose latency counts; a request for one that isn't measured yet is an
             UnmeasuredError.
     """
-    if granularity == "channel":
+    if granularity == CHANNEL:
         makers = {name: _maker(profile, group) for name, group in profile.free_groups.items()}
     else:
         makers = dict(profile.prunable_layers)
@@ -42,7 +43,7 @@ def context_for(
         tried = recipe.with_ratios(granularity, {**recipe.ratios(granularity), **ratios})
         if what != "latency":
             return model.cost(tried, what)
-        if granularity == "weight":
+        if granularity == WEIGHT:
             raise RecipeError(NO_FASTER)
         return times().share(widths_of(profile, tried))
 

@@ -11,18 +11,20 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..allocators.context import AllocationContext, Losses, Part, Ratios, What
+from ..allocators.context import AllocationContext, Losses, Part, Ratios, TargetError, What
 from ..allocators.sensitivity_budget import sensitivity_budget
 from ..errors import RecipeError
 from ..graph.analysed import Analysed
+from ..values.granularity import BLOCK, CHANNEL, GRADED, GRANULARITIES, WEIGHT, Granularity
 from ..values.profile import ModelProfile
 from ..values.recipe import Recipe, check_ratio
 from .allocation_context import NO_FASTER
 from .known_latencies import timed_widths, widths_of
 from .recipe_costs import CostModel
 
-KINDS = ("block", "channel", "weight")
-Key = tuple[str, str]  # kind and part
+SAVES: tuple[What, ...] = ("params", "macs", "bytes", "latency")
+HIGHEST = 0.9999  # target that no plan is asked to exceed
+Key = tuple[Granularity, str]  # and the part
 
 
 @dataclass(frozen=True)
@@ -30,29 +32,29 @@ class JointWish:
     """What a plan spends on.
 
     Args:
-        losses: kind -> part -> (ratio, growth of the loss) pairs; a block has the ratio 1. Kinds that are
-            missing keep what the recipe says.
-        target: fraction of the whole model's cost that is removed.
+        losses: granularity -> part -> (ratio, growth of the loss) pairs; a block has the ratio 1. Those that
+            are missing keep what the recipe says.
+        target: fraction of the whole model's cost that is removed; ignored if it is what is searched for.
         saves: the cost: "params", "macs", "bytes" or measured "latency".
-        locked: kind and part of what keeps its ratio.
+        locked: granularity and part of what keeps its ratio.
     Raises:
         RecipeError: there is nothing to spend on, or weights are to save latency.
     """
 
-    losses: Mapping[str, Losses]
-    target: float
+    losses: Mapping[Granularity, Losses]
+    target: float = 0.0
     saves: What = "params"
     locked: frozenset[Key] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
         check_ratio("The plan", self.target)
-        unknown = [kind for kind in self.losses if kind not in KINDS]
+        unknown = [kind for kind in self.losses if kind not in GRANULARITIES]
         if unknown or not any(self.losses.values()):
             raise RecipeError(
-                f"A plan spends on some of {', '.join(KINDS)}, each with measured losses; got "
+                f"A plan spends on some of {', '.join(GRANULARITIES)}, each with measured losses; got "
                 f"{', '.join(unknown) or 'none'}."
             )
-        if self.saves == "latency" and self.losses.get("weight"):
+        if self.saves == "latency" and self.losses.get(WEIGHT):
             raise RecipeError(NO_FASTER)
 
 
@@ -89,10 +91,23 @@ def joint_plan(model: Analysed, recipe: Recipe, wish: JointWish, device: str = "
     return _tidied(_with(bare, {free[name]: ratio for name, ratio in plan.items() if ratio}), profile)
 
 
-def predicted_loss(recipe: Recipe, losses: Mapping[str, Losses]) -> float:
+def joint_reach(model: Analysed, recipe: Recipe, wish: JointWish, device: str = "cpu") -> tuple[float, float]:
+    """Return the lowest and the highest target that a plan can reach.
+
+    Raises:
+        UnmeasuredError: as in `joint_plan`.
+    """
+    try:
+        joint_plan(model, recipe, replace(wish, target=HIGHEST), device)
+    except TargetError as error:
+        return error.low, error.high
+    return 0.0, HIGHEST
+
+
+def predicted_loss(recipe: Recipe, losses: Mapping[Granularity, Losses]) -> float:
     """Return the sum of the measured losses of a recipe's parts, between two ratios linearly."""
-    chosen = {"block": dict.fromkeys(recipe.blocks, 1.0)}
-    chosen |= {kind: dict(recipe.ratios(kind)) for kind in ("channel", "weight")}
+    chosen: dict[Granularity, Ratios] = {BLOCK: dict.fromkeys(recipe.blocks, 1.0)}
+    chosen |= {kind: recipe.ratios(kind) for kind in GRADED}
     return sum(
         _between([(0.0, 0.0), *losses[kind][part]], ratio)
         for kind, ratios in chosen.items()
@@ -111,29 +126,29 @@ def _between(points: list[tuple[float, float]], ratio: float) -> float:
 def _units(profile: ModelProfile) -> dict[Key, int]:
     """Return how many units each part has that can lose some."""
     return {
-        **{("block", name): 1 for name in profile.free_blocks},
-        **{("channel", name): group.units for name, group in profile.free_groups.items()},
-        **{("weight", n): torch.Size(layer.shape).numel() for n, layer in profile.prunable_layers.items()},
+        **{(BLOCK, name): 1 for name in profile.free_blocks},
+        **{(CHANNEL, name): group.units for name, group in profile.free_groups.items()},
+        **{(WEIGHT, n): torch.Size(layer.shape).numel() for n, layer in profile.prunable_layers.items()},
     }
 
 
 def _bare(recipe: Recipe, wish: JointWish) -> Recipe:
     """Return the recipe without what is chosen again."""
-    for kind in ("channel", "weight"):
+    for kind in GRADED:
         if wish.losses.get(kind):
             kept = {n: ratio for n, ratio in recipe.ratios(kind).items() if (kind, n) in wish.locked}
             recipe = recipe.with_ratios(kind, kept)
-    if wish.losses.get("block"):
-        recipe = replace(recipe, blocks=tuple(n for n in recipe.blocks if ("block", n) in wish.locked))
+    if wish.losses.get(BLOCK):
+        recipe = replace(recipe, blocks=tuple(n for n in recipe.blocks if (BLOCK, n) in wish.locked))
     return recipe
 
 
 def _with(recipe: Recipe, chosen: Mapping[Key, float]) -> Recipe:
     """Return the recipe with these ratios added."""
-    for kind in ("channel", "weight"):
+    for kind in GRADED:
         own = {part: ratio for (other, part), ratio in chosen.items() if other == kind}
         recipe = recipe.with_ratios(kind, {**recipe.ratios(kind), **own})
-    blocks = (part for kind, part in chosen if kind == "block")
+    blocks = (part for kind, part in chosen if kind == BLOCK)
     return replace(recipe, blocks=(*recipe.blocks, *blocks))
 
 

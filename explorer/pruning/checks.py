@@ -1,31 +1,44 @@
-"""Checks whether a recipe fits a model."""
+"""Checks whether a recipe fits a model: once, where it comes in. Inside, a recipe is trusted.
+
+It comes in by the command line's flags and files, by the page's edits, links and files, with a kept run or a
+worker's task, or by a call of a verb of `explorer`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from ..errors import RecipeError, UnknownNameError
+from ..graph.analysed import Analysed
 from ..registry import CRITERIA, Plugin
+from ..values.granularity import BLOCK, CHANNEL, PLURALS, WEIGHT
 from ..values.profile import ModelProfile
 from ..values.recipe import Recipe
 
 
-def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
-    """Refuse a recipe made for another model.
+def check_recipe(profile: ModelProfile, recipe: Recipe) -> None:
+    """Refuse a recipe that does not fit a model, or names what this program does not have.
 
     Raises:
-        UnknownNameError: a group or layer that this model does not have.
-        RecipeError: a channel number beyond its group, or a structured recipe for a model without a graph.
+        UnknownNameError: a group or layer that this model does not have, or a criterion that nobody has.
+        RecipeError: a channel number beyond its group, a structured recipe for a model without a graph, or a
+            parameter that the criterion does not have.
     """
+    criterion = CRITERIA[recipe.criterion.name]
+    criterion.check(recipe.criterion.params)
     groups = {group.name: group for group in profile.groups}
-    for kind, names in (("channels", recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
+    for key, names in ((PLURALS[CHANNEL], recipe.channels), ("keep", recipe.keep), ("remove", recipe.remove)):
         for name in names:
             if name not in groups and profile.error:
                 raise RecipeError(f"Channels of this model cannot be pruned: {profile.error}")
             if name not in groups:
-                raise UnknownNameError(f"coupled group (asked for in {kind!r})", name, profile.free_groups)
+                raise UnknownNameError(f"coupled group (asked for in {key!r})", name, profile.free_groups)
     blocks = {block.name: block for block in profile.blocks}
     for name in recipe.blocks:
         if name not in blocks and profile.error:
             raise RecipeError(f"Blocks of this model cannot be removed: {profile.error}")
         if name not in blocks:
-            raise UnknownNameError("block", name, [one.name for one in profile.blocks if not one.reason])
+            raise UnknownNameError(BLOCK, name, [one.name for one in profile.blocks if not one.reason])
         if blocks[name].reason:
             raise RecipeError(f"Block {name!r} cannot be removed: {blocks[name].reason}.")
     for name in recipe.weights:
@@ -38,7 +51,7 @@ def check_parts(profile: ModelProfile, recipe: Recipe) -> None:
                     f"Channel numbers of {name!r} must be below {groups[name].units}, got {indices[-1]}."
                 )
     if recipe.weights:
-        check_rates_weights(CRITERIA[recipe.criterion.name])
+        check_rates_weights(criterion)
 
 
 def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
@@ -46,12 +59,17 @@ def check_brought(profile: ModelProfile, recipe: Recipe) -> None:
     the error says so.
 
     Raises:
-        RecipeError: as `check_parts`, with what to do.
+        RecipeError: as `check_recipe`, with what to do.
     """
     try:
-        check_parts(profile, recipe)
+        check_recipe(profile, recipe)
     except UnknownNameError as error:
         raise RecipeError(f"{error} Choose the model that this recipe was made for.") from error
+
+
+def rates_weights(criterion: Plugin) -> bool:
+    """Whether a criterion rates single weights, not only channels."""
+    return criterion.traits["level"] == WEIGHT
 
 
 def check_rates_weights(criterion: Plugin) -> None:
@@ -60,8 +78,23 @@ def check_rates_weights(criterion: Plugin) -> None:
     Raises:
         RecipeError: the criterion rates channels only.
     """
-    if criterion.traits["level"] != "weight":
-        able = ", ".join(name for name, other in CRITERIA.items() if other.traits["level"] == "weight")
+    if not rates_weights(criterion):
+        able = ", ".join(name for name, other in CRITERIA.items() if rates_weights(other))
         raise RecipeError(
             f"Criterion {criterion.name!r} rates channels only. For weights choose one of: {able}."
         )
+
+
+def bordering(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a verb that first checks the recipe that it is given, since anybody may call it.
+
+    Args:
+        verb: takes a model, a recipe, and more.
+    """
+
+    @wraps(verb)
+    def checking(model: Analysed, recipe: Recipe, *rest: Any, **named: Any) -> Any:
+        check_recipe(model.profile, recipe)
+        return verb(model, recipe, *rest, **named)
+
+    return checking

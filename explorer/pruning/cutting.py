@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..registry import CRITERIA, Plugin
 from ..signals.lowest import lowest_of
+from ..values.granularity import BLOCK, CHANNEL, WEIGHT
 from ..values.profile import Group, Layer, Masks, ModelProfile, Saliencies
 from ..values.recipe import PATTERN, Recipe
 from ..values.report import PartOutcome
@@ -46,7 +47,7 @@ def cut(scores: Saliencies, profile: ModelProfile, recipe: Recipe) -> Cut:
         )
         weights[name] = mask
         outcomes.append(outcome)
-    outcomes += [PartOutcome(name, "block", 1.0, 1.0, 1, 1) for name in recipe.blocks]
+    outcomes += [PartOutcome(name, BLOCK, 1.0, 1.0, 1, 1) for name in recipe.blocks]
     return Cut(Masks(channels, weights, recipe.blocks), tuple(outcomes))
 
 
@@ -63,7 +64,7 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
     ratio, n = recipe.channels.get(group.name, 0.0), group.units
 
     def outcome(removed, reason):
-        return PartOutcome(group.name, "channel", ratio, removed / n, n, removed, reason)
+        return PartOutcome(group.name, CHANNEL, ratio, removed / n, n, removed, reason)
 
     if group.frozen is not None or scores is None:
         return torch.ones(n, dtype=torch.bool), outcome(0, f"cannot be pruned: {group.frozen}")
@@ -136,7 +137,7 @@ def _cut_layer(
         shape = list(full.shape)
         shape[dim] = len(surviving[dim])
         full = torch.zeros(shape, dtype=torch.bool).index_copy_(dim, index, full)
-    return full, PartOutcome(layer.name, "weight", ratio, removed / total, total, removed, reason)
+    return full, PartOutcome(layer.name, WEIGHT, ratio, removed / total, total, removed, reason)
 
 
 def _cut_free(scores: Tensor, ratio: float) -> Tensor:

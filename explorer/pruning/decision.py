@@ -8,11 +8,11 @@ from ..machine.cache import Cache
 from ..registry import CRITERIA
 from ..signals.calibration import Calibration
 from ..signals.collection import check_data, collect, signals_of
+from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Masks, Saliencies, Scores
 from ..values.progress import Work
 from ..values.recipe import Recipe
-from .checks import check_parts
 from .cutting import Cut, cut
 from .scoring import score, score_channels, score_weights
 
@@ -36,17 +36,17 @@ def scores_for(model: Analysed, recipe: Recipe, device: str = "cpu") -> Salienci
     keep_weights = total <= LARGE or bool(criterion.traits["needs"])
     weights = score_weights(model.profile, recipe, signals)
 
-    def rated(kind: str) -> Scores:
+    def rated(kind: Graded) -> Scores:
         found: Scores | None = _scores.get((kind, *key))
         if found is not None:
             return found
-        if kind == "channels":
+        if kind == CHANNEL:
             return _scores.put((kind, *key), score_channels(model.profile, recipe, signals))
         return _scores.put((kind, *key), dict(weights)) if keep_weights else weights
 
     return Saliencies(
-        MadeWhenAsked(model.profile.free_groups, lambda name: rated("channels")[name]),
-        MadeWhenAsked(weights, lambda name: rated("weights")[name]),
+        MadeWhenAsked(model.profile.free_groups, lambda name: rated(CHANNEL)[name]),
+        MadeWhenAsked(weights, lambda name: rated(WEIGHT)[name]),
     )
 
 
@@ -63,14 +63,7 @@ def calibrate(model: Analysed, recipe: Recipe, device: str = "cpu") -> Work[Neve
 
 
 def decide(model: Analysed, recipe: Recipe, device: str = "cpu") -> Cut:
-    """Return the masks and outcomes of a recipe.
-
-    Raises:
-        ExplorerError: the recipe names parts, criteria or parameters that do not exist here.
-    """
-    criterion = CRITERIA[recipe.criterion.name]
-    criterion.check(recipe.criterion.params)
-    check_parts(model.profile, recipe)
+    """Return the masks and outcomes of a recipe that fits the model (see `checks`)."""
     if recipe.is_empty:
         return Cut(Masks({}, {}), ())
     return cut(scores_for(model, recipe, device), model.profile, recipe)
@@ -82,12 +75,7 @@ def masks_for(model: Analysed, recipe: Recipe) -> Masks:
 
 
 def masks_once(model: Analysed, recipe: Recipe) -> Masks:
-    """Return the masks of one recipe with the least memory: only its parts are rated, and nothing is cached.
-
-    Raises:
-        ExplorerError: as in `decide`.
-    """
-    check_parts(model.profile, recipe)
+    """Return the masks of one recipe with the least memory: only its parts are rated; nothing is cached."""
     signals = signals_of(model, CRITERIA[recipe.criterion.name], recipe.seed)
     scores = score(model.profile, recipe, signals, {*recipe.channels, *recipe.remove, *recipe.weights})
     return cut(scores, model.profile, recipe).masks

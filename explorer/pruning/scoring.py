@@ -9,9 +9,11 @@ from torch import Tensor
 
 from ..registry import CRITERIA
 from ..signals.values import LayerSignals
+from ..values.granularity import CHANNEL
 from ..values.made_when_asked import MadeWhenAsked
 from ..values.profile import Group, Layer, ModelProfile, Saliencies, Slot
 from ..values.recipe import Recipe
+from .checks import rates_weights
 
 SignalsOf = Callable[[Layer], LayerSignals]
 
@@ -72,11 +74,11 @@ def score_channels(
 ) -> dict[str, Tensor]:
     """Group -> (units,); only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
-    params, how = criterion.check(recipe.criterion.params), criterion.traits["reduction"]
+    params, how = recipe.criterion.params, criterion.traits["reduction"]
 
     @lru_cache(maxsize=2)  # saliencies are as large as weights
     def outputs(layer: Layer) -> Tensor:
-        return criterion(replace(signals(layer), granularity="channel"), **params)
+        return criterion(replace(signals(layer), granularity=CHANNEL), **params)
 
     wanted = set(profile.free_groups if parts is None else parts)
     return {
@@ -91,8 +93,8 @@ def score_weights(
 ) -> MadeWhenAsked[Tensor]:
     """Layer -> the weight's shape, rated when it is read; only the requested parts, or all."""
     criterion = CRITERIA[recipe.criterion.name]
-    params, layers = criterion.check(recipe.criterion.params), profile.prunable_layers
-    wanted = set(layers if parts is None else parts) if criterion.traits["level"] == "weight" else set()
+    params, layers = recipe.criterion.params, profile.prunable_layers
+    wanted = set(layers if parts is None else parts) if rates_weights(criterion) else set()
     return MadeWhenAsked(
         (name for name in layers if name in wanted), lambda name: criterion(signals(layers[name]), **params)
     )

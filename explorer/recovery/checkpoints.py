@@ -23,6 +23,7 @@ from ..errors import ExplorerError
 from ..machine import paths
 from ..machine.version import __version__
 from ..machine.whole_file import write_whole
+from ..values.granularity import BLOCK, GRADED, PLURALS
 from ..values.plain import canonical_json
 from ..values.profile import Masks
 from ..values.recipe import Recipe
@@ -102,9 +103,10 @@ def unpacked(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
 def masks_of(tensors: Mapping[str, Tensor]) -> Masks:
     """Return the masks among the tensors of a file."""
     channels, weights = (
-        {n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()} for part in ("channels", "weights")
+        {n: t.to(torch.bool) for n, t in unpacked(tensors, part).items()}
+        for part in (PLURALS[one] for one in GRADED)
     )
-    return Masks(channels, weights, tuple(sorted(unpacked(tensors, "blocks"))))
+    return Masks(channels, weights, tuple(sorted(unpacked(tensors, PLURALS[BLOCK]))))
 
 
 def marks_of(masks: Masks) -> dict[str, Tensor]:

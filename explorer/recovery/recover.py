@@ -9,8 +9,6 @@ from torch import nn
 from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..pruning.checks import check_parts
-from ..registry import CRITERIA
 from ..values.progress import Work
 from ..values.recipe import Recipe
 from .checkpoints import key_of, masks_of, unpacked
@@ -45,10 +43,8 @@ def recover(
         conditions: how many tuning samples, and the device.
         root: folder of all recoveries (default: in the cache).
     Raises:
-        ExplorerError: the recipe does not fit, there is no training data, or the folder cannot be written.
+        ExplorerError: there is no training data, or the folder cannot be written.
     """
-    CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
-    check_parts(model.profile, recipe)
     own = key_of(model.subject, recipe, plan, conditions)
     make_room(root, own=[own])
     yield from RecoveryRun(Setting(model, recipe, plan, conditions), root).steps()

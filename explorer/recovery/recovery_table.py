@@ -22,6 +22,7 @@ from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.progress import Returning, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
@@ -35,7 +36,7 @@ ALLOCATOR = Choice("global_threshold")
 UNCOUNTED = 1_000_003  # seed of the trainings that choose the rate
 BISECTIONS = 12
 RETRAINED, ITERATIVE, RANDOM, SCRATCH = "retrained", "iterative", "random, retrained", "from scratch"
-KINDS = ("weight", "channel")
+KINDS: tuple[Graded, ...] = (WEIGHT, CHANNEL)  # in the order of the rows
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class TablePlan:
         epochs: of every arm.
         seeds: of every arm, counted in the result.
         rates: the list from which every arm chooses its highest learning rate.
-        kinds: "weight" and "channel", or one of them.
+        kinds: what is removed: single weights, channels, or both.
     """
 
     ratios: tuple[float, ...] = (0.5, 0.7, 0.9, 0.95)
     epochs: int = 20
     seeds: tuple[int, ...] = (0, 1, 2)
     rates: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003)
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[Graded, ...] = KINDS
 
 
 @dataclass(frozen=True)
@@ -201,8 +202,8 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
         TargetError: the ratio leaves less than one unit per part.
     """
     bare = replace(recipe, channels={}, weights={}, keep={}, remove={})
-    weights = allocate(model, bare, Allocation(ALLOCATOR, ratio, "weight"), device)
-    if kind == "weight":
+    weights = allocate(model, bare, Allocation(ALLOCATOR, ratio, WEIGHT), device)
+    if kind == WEIGHT:
         return weights
     costs = CostModel.of(model.subject, model.profile)
     wanted = costs.cost(weights, "params")

@@ -14,8 +14,10 @@ from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
+from ..pruning.checks import check_recipe
 from ..pruning.decision import calibrate, masks_for
 from ..recovery.results import CUT_FIRST, recovered_masks, recovered_reports
+from ..values.granularity import BLOCK, CHANNEL, PLURALS, WEIGHT
 from ..values.profile import Masks
 from ..values.progress import Step, Work, mapped
 from ..values.report import Measurement, Report
@@ -28,12 +30,12 @@ def masks_fingerprint(masks: Masks) -> str:
     equal fingerprints.
     """
     digest = hashlib.sha256()
-    for kind, parts in (("channels", masks.channels), ("weights", masks.weights)):
+    for kind, parts in ((PLURALS[CHANNEL], masks.channels), (PLURALS[WEIGHT], masks.weights)):
         for name, mask in sorted(parts.items()):
             digest.update(f"{kind}\0{name}\0{tuple(mask.shape)}\0".encode())
             digest.update(mask.cpu().contiguous().numpy().tobytes())
     for name in masks.blocks:
-        digest.update(f"block\0{name}\0".encode())
+        digest.update(f"{BLOCK}\0{name}\0".encode())
     return digest.hexdigest()[:24]
 
 
@@ -78,6 +80,7 @@ def replay(model: Analysed, run: Run, device: str = "cpu") -> Work[Replay]:
             this, or of a recovered model whose weights are gone.
     """
     _check(model.subject, run)
+    check_recipe(model.profile, run.report.recipe)
     recipe, measured = run.report.recipe, run.report.pruned
     anew = replace(
         model.subject, id=f"{model.subject.id} {uuid.uuid4().hex}"

@@ -28,6 +28,7 @@ __all__ = ["Run", "RunKey", "Store"]
 MAX_BYTES = 200_000_000
 DAMAGED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 LONGEST_RUN = 64_000_000  # bytes of one file
+USUAL_RUN = 1_000_000  # bytes that a run takes at the most, unless a model has very many layers
 STALE_AFTER = 3_600.0  # seconds; a temporary file older than this was left by a program that crashed
 
 
@@ -37,10 +38,11 @@ class Store:
     Args:
         root: created when something is first written.
         max_bytes: of all runs; beyond it the oldest are deleted.
+        quota: bytes that all runs may take; beyond it no run is kept, and none is deleted.
     """
 
-    def __init__(self, root: Path, max_bytes: int = MAX_BYTES):
-        self.root, self.max_bytes = root, max_bytes
+    def __init__(self, root: Path, max_bytes: int = MAX_BYTES, *, quota: int | None = None):
+        self.root, self.max_bytes, self.quota = root, max_bytes, quota
 
     # ------------------------------------------------------------------ runs
 
@@ -59,7 +61,8 @@ class Store:
         A run that is kept again keeps its first parent, so that no run becomes its own ancestor.
 
         Raises:
-            ExplorerError: the folder cannot be written, or the parent is not a run's name.
+            ExplorerError: the folder cannot be written, the quota is used up, or the parent is not a run's
+                name.
         """
         name = RunKey.of(report, recovery).name
         parent = run_name(parent) if parent is not None else None
@@ -79,6 +82,24 @@ class Store:
         self._write(path, run)
         self._evict(keep=name)
         return name
+
+    def check_room(self, size: int = USUAL_RUN, instead: Path | None = None) -> None:
+        """Refuse to begin what ends with a run for which there is no room.
+
+        Args:
+            size: of the run, in bytes.
+            instead: a run that it replaces.
+        Raises:
+            ExplorerError: the quota is used up.
+        """
+        if self.quota is None:
+            return
+        used = sum(own for _, own, path in self._files("*/*.json") if path != instead)
+        if used + size > self.quota:
+            raise ExplorerError(
+                f"Your kept runs take {used / 1e6:,.1f} MB of {self.quota / 1e6:,.1f} MB, so there is no "
+                "room for another; delete some on the Compare page."
+            )
 
     def get(self, key: RunKey) -> Report | None:
         """Return the report of that key, or None. A file that cannot be read is removed."""
@@ -213,14 +234,16 @@ class Store:
             return None
 
     def _write(self, path: Path, run: Run) -> None:
-        temporary = None
+        # a loss may be infinite, which canonical JSON refuses
+        text, temporary = json.dumps(run.to_json()), None
+        self.check_room(len(text), path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
                 "w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False
             ) as file:
                 temporary = Path(file.name)
-                file.write(json.dumps(run.to_json()))  # a loss may be infinite, which canonical JSON refuses
+                file.write(text)
             temporary.replace(path)
         except OSError as error:
             if temporary is not None:
@@ -232,7 +255,7 @@ class Store:
         used = 0
         for _, size, path in self._files("*/*.json"):
             used += size
-            if used > self.max_bytes and path.stem != keep:
+            if self.quota is None and used > self.max_bytes and path.stem != keep:
                 path.unlink(missing_ok=True)
         for changed, _, path in self._files("*/*.tmp"):
             if time.time() - changed > STALE_AFTER:

@@ -5,12 +5,12 @@
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..errors import ExplorerError
+from ..values.granularity import WEIGHT, Graded
 from ..values.profile import Layer
 from ..values.subject import Subject
 
@@ -45,7 +45,7 @@ class LayerSignals:
     weight: Tensor
     input_dim: int = 1
     seed: int = 0
-    granularity: Literal["weight", "channel"] = "weight"
+    granularity: Graded = WEIGHT
     collected: Mapping[str, Tensor] = field(default_factory=dict)
 
     def generator(self) -> torch.Generator:

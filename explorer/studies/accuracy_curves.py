@@ -17,9 +17,11 @@ from ..measuring.latency import TimingPlan, rounds, summary
 from ..measuring.precision import in_dtype
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
+from ..pruning.checks import rates_weights
 from ..pruning.decision import masks_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
+from ..values.granularity import GRADED, WEIGHT, WORDS, Graded
 from ..values.progress import Step, Work, mapped, reached
 from ..values.recipe import Recipe
 from ..values.report import Report
@@ -62,7 +64,7 @@ def swept(
     model: Analysed,
     recipe: Recipe,
     allocator: str,
-    granularity: str,
+    granularity: Graded,
     targets: Sequence[float] = TARGETS,
 ) -> Family:
     """Return an allocator's targets from small to large, on channels or on weights; targets that cannot be
@@ -73,7 +75,7 @@ def swept(
             rates only channels is replaced by l1, and the name says so.
     """
     settings = replace(recipe, channels={}, weights={}, keep={}, remove={}, blocks=())
-    if granularity == "weight" and CRITERIA[recipe.criterion.name].traits["level"] != "weight":
+    if granularity == WEIGHT and not rates_weights(CRITERIA[recipe.criterion.name]):
         settings = replace(settings, criterion=Choice("l1"))
     recipes: dict[float, Recipe] = {}
     for target in sorted(targets):
@@ -82,10 +84,7 @@ def swept(
             recipes[target] = allocate(model, settings, wish) if target else settings
         except TargetError:
             continue
-    name = (
-        f"{'channels' if granularity == 'channel' else 'single weights'}, {settings.criterion.name}, "
-        f"{allocator}"
-    )
+    name = f"{WORDS[granularity]}, {settings.criterion.name}, {allocator}"
     return Family(name, tuple(recipes), tuple(recipes.values()))
 
 
@@ -98,10 +97,8 @@ def structured_and_unstructured(
     """Return channels and single weights under the same allocator, for the same axes; what the model does not
     have is left out.
     """
-    parts = {"channel": model.profile.free_groups, "weight": model.profile.prunable_layers}
-    return tuple(
-        swept(model, recipe, allocator, granularity, targets) for granularity in parts if parts[granularity]
-    )
+    possible = (granularity for granularity in GRADED if model.profile.parts(granularity))
+    return tuple(swept(model, recipe, allocator, granularity, targets) for granularity in possible)
 
 
 def by_chance(family: Family) -> Family:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..allocators.context import Losses
 from ..engine.conditions import Conditions
-from ..errors import ExplorerError
+from ..errors import ExplorerError, UnknownNameError
 from ..graph.analysed import Analysed
 from ..measuring.statistics import looks_level
 from ..measuring.tally import Tally, drop_between
@@ -16,6 +16,7 @@ from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..registry import ALLOCATORS
 from ..values.choice import Choice
+from ..values.granularity import CHANNEL, Graded
 from ..values.progress import Progress, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -36,12 +37,26 @@ class ComparisonPlan:
     Args:
         removed: shares of the model's parameters that each allocator removes.
         criterion: chooses the units of a part.
+        allocators: compared with uniform ratios; () = all.
+    Raises:
+        ExplorerError: there is no such allocator.
     """
 
     removed: tuple[float, ...] = (0.5, 0.7)
-    granularity: str = "channel"
+    granularity: Graded = CHANNEL
     criterion: str = "l1"
     after: tuple[str, ...] = AFTER
+    allocators: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Return the allocators, uniform first."""
+        return [UNIFORM, *(name for name in self.allocators or ALLOCATORS if name != UNIFORM)]
+
+    def __post_init__(self) -> None:
+        for name in self.allocators:
+            if name not in ALLOCATORS:
+                raise UnknownNameError("allocator", name, ALLOCATORS)
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ def compare_allocators(
         raise ExplorerError(f"{model.subject.name!r} has no data to compare on; add some with --data.")
     conditions = replace(conditions, split="tuning", latency=False)
     losses = _losses(model, plan, conditions, folder)
-    names = [UNIFORM, *(name for name in ALLOCATORS if name != UNIFORM)]
+    names = plan.names
     total = len(plan.removed) * len(plan.after) * len(names)
     rows: list[AllocatorRow] = []
     level = looks_level(len(names) - 1)
@@ -112,7 +127,7 @@ def compare_allocators(
 def _losses(
     model: Analysed, plan: ComparisonPlan, conditions: Conditions, folder: Path | None
 ) -> Losses | None:
-    scanned = ScanPlan(plan.granularity, recipe=Recipe(criterion=Choice(plan.criterion)))  # type: ignore[arg-type]
+    scanned = ScanPlan(plan.granularity, recipe=Recipe(criterion=Choice(plan.criterion)))
     every = replace(conditions, samples=None)
     try:
         found = known(model, scanned, every, folder=folder) or delivered(model, scanned, every)

@@ -10,6 +10,7 @@ from ..graph.analysed import Analysed
 from ..pruning.block_scores import block_scores
 from ..signals.calibration import training_data
 from ..values.choice import Choice
+from ..values.granularity import BLOCK
 from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Report
@@ -46,11 +47,11 @@ class BlockScan:
 
     def to_json(self) -> dict[str, Any]:
         points = [
-            {"block": name, "influence": self.influence.get(name), "report": report.to_json()}
+            {BLOCK: name, "influence": self.influence.get(name), "report": report.to_json()}
             for name, report in self.reports.items()
         ]
         return {
-            "granularity": "block",
+            "granularity": BLOCK,
             "after": self.after,
             "points": points,
             "finished": self.finished,

@@ -14,8 +14,8 @@ from ..pruning.cutting import removal_count
 from ..pruning.decision import calibrate, scores_for
 from ..registry import CRITERIA
 from ..values.choice import Choice
-from ..values.progress import Step, Work, reached, result_of
-from ..values.recipe import Recipe, check_ratio
+from ..values.progress import Step, Work, reached
+from ..values.recipe import Recipe
 from .rank_correlation import Matrix, kendalls, spearmans
 
 Measure = Literal["spearman", "kendall", "overlap"]
@@ -165,19 +165,6 @@ class Ratings:
         return Overall(found) if group == ALL else found[0]
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Criteria compared on every coupled group.
-
-    Args:
-        groups: one entry per group, in the order of the graph.
-        left_out: criterion -> why it cannot rate this model, one sentence.
-    """
-
-    groups: tuple[Agreement, ...]
-    left_out: Mapping[str, str]
-
-
 def check_comparable(model: Analysed) -> None:
     """Refuse a model without channels to compare.
 
@@ -221,22 +208,3 @@ def rate(
         except ExplorerError as error:
             left_out[name] = str(error)
     yield Step(Ratings(scores, left_out))
-
-
-def compare(
-    model: Analysed,
-    recipe: Recipe,
-    ratio: float,
-    *,
-    criteria: Sequence[str] | None = None,
-    device: str = "cpu",
-) -> Work[Comparison]:
-    """Do the same as `rate`, and yield all groups compared at the end.
-
-    Raises:
-        ExplorerError: as `rate`, or a ratio outside [0, 1).
-    """
-    ratio = check_ratio("compare", ratio)
-    ratings = yield from result_of(rate(model, recipe, criteria=criteria, device=device))
-    every = ratings.at(ALL, ratio)
-    yield Step(Comparison(every.groups if isinstance(every, Overall) else (), ratings.left_out))

@@ -18,6 +18,7 @@ from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.choice import Choice
+from ..values.granularity import WEIGHT
 from ..values.progress import Progress, Returning, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -189,5 +190,5 @@ def recipe_of(model: Analysed, criterion: str, allocator: str, removed: float) -
     """
     part = taking_part(model)
     locked = frozenset(name for name in model.profile.prunable_layers if name not in part)
-    wish = Allocation(Choice(allocator), removed, "weight", locked)
+    wish = Allocation(Choice(allocator), removed, WEIGHT, locked)
     return allocate(model, Recipe(criterion=Choice(criterion)), wish)

@@ -1,6 +1,6 @@
 """Recipes of different shapes that leave equally many parameters: random ones and those of allocators."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count, zip_longest
 
@@ -11,13 +11,17 @@ from ..graph.analysed import Analysed
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
 from ..planning.recipe_costs import CostModel
+from ..pruning.checks import rates_weights
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.choice import Choice
+from ..values.granularity import WEIGHT, Graded
 from ..values.recipe import Recipe
 
 BISECTIONS = 16
 HIGHEST = 0.95  # ratio of one part
 NEAR = 0.03  # of the dense model's parameters: recipes that miss the target by more are left out
+# those that needed no scan when the study of live numbers was declared
+DECLARED = ("uniform", "global_threshold", "uniform_plus", "lamp", "erk")
 RATED_BY = ("l1", "taylor", "fpgm", "random")  # criteria of the allocated recipes; weights have no fpgm
 
 
@@ -62,7 +66,7 @@ def near(
 
 
 def allocated(
-    model: Analysed, recipe: Recipe, allocator: str, granularity: str, left: float
+    model: Analysed, recipe: Recipe, allocator: str, granularity: Graded, left: float
 ) -> tuple[Recipe, float] | None:
     """Return an allocator's recipe that leaves this share of the parameters; None if it cannot reach it."""
 
@@ -72,9 +76,9 @@ def allocated(
     return near(model, at, left)
 
 
-def drawn(model: Analysed, recipe: Recipe, granularity: str, left: float, seed: int) -> NamedRecipe | None:
+def drawn(model: Analysed, recipe: Recipe, granularity: Graded, left: float, seed: int) -> NamedRecipe | None:
     """Return a recipe whose parts' ratios are in random proportion to each other."""
-    parts = model.profile.free_groups if granularity == "channel" else model.profile.prunable_layers
+    parts = model.profile.parts(granularity)
     generator = torch.Generator().manual_seed(seed)
     shares = dict(zip(parts, torch.rand(len(parts), generator=generator).tolist(), strict=True))
 
@@ -87,19 +91,26 @@ def drawn(model: Analysed, recipe: Recipe, granularity: str, left: float, seed: 
     return NamedRecipe(f"random {seed}", *found) if found else None
 
 
-def mixed(model: Analysed, granularity: str, left: float) -> Iterator[NamedRecipe]:
+def mixed(
+    model: Analysed, granularity: Graded, left: float, allocators: Iterable[str] = DECLARED
+) -> Iterator[NamedRecipe]:
     """Yield different recipes without end, random and allocated ones in turns as long as there are any of the
     latter; all leave nearly this share of the parameters.
+
+    Args:
+        allocators: which ones propose recipes, each with every criterion; those that need a scan propose
+            none.
     """
     seen: set[str] = set()
-    for pair in zip_longest(_random(model, granularity, left), _allocated(model, granularity, left)):
+    proposed = _allocated(model, granularity, left, allocators)
+    for pair in zip_longest(_random(model, granularity, left), proposed):
         for named in pair:
             if named is not None and named.recipe.fingerprint not in seen:
                 seen.add(named.recipe.fingerprint)
                 yield named
 
 
-def _random(model: Analysed, granularity: str, left: float) -> Iterator[NamedRecipe]:
+def _random(model: Analysed, granularity: Graded, left: float) -> Iterator[NamedRecipe]:
     misses = 0
     for seed in count():
         named = drawn(model, Recipe(), granularity, left, seed)
@@ -110,14 +121,15 @@ def _random(model: Analysed, granularity: str, left: float) -> Iterator[NamedRec
             yield named
 
 
-def _allocated(model: Analysed, granularity: str, left: float) -> Iterator[NamedRecipe]:
+def _allocated(
+    model: Analysed, granularity: Graded, left: float, allocators: Iterable[str]
+) -> Iterator[NamedRecipe]:
+    names = [name for name in allocators if not ALLOCATORS[name].traits["needs_scan"]]
     for criterion in RATED_BY:
-        if granularity == "weight" and CRITERIA[criterion].traits["level"] != "weight":
+        if granularity == WEIGHT and not rates_weights(CRITERIA[criterion]):
             continue
         recipe = replace(Recipe(), criterion=Choice(criterion))
-        for name, allocator in ALLOCATORS.items():
-            if allocator.traits["needs_scan"]:
-                continue
+        for name in names:
             found = allocated(model, recipe, name, granularity, left)
             if found:
                 yield NamedRecipe(f"{name}, {criterion}", *found)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
-from ..errors import ExplorerError
+from ..errors import ExplorerError, UnknownNameError
 from ..graph.analysed import Analysed
 from ..measuring.judging import judge_for
 from ..measuring.predicted_loss import predicted_change
@@ -26,11 +26,13 @@ from ..pruning.decision import calibrate, masks_for
 from ..recovery.recover import recover
 from ..recovery.training_plan import RecoveryPlan, suggested
 from ..recovery.values import Recovery
+from ..registry import ALLOCATORS
+from ..values.granularity import CHANNEL, Graded
 from ..values.progress import Progress, Returning, Step, Work, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
-from .equal_parameters import NamedRecipe, mixed
+from .equal_parameters import DECLARED, NamedRecipe, mixed
 from .kept_rows import KeptRows
 from .rank_correlation import row_ranks, spearman
 
@@ -53,20 +55,22 @@ class LivePlan:
     Args:
         recipes: how many.
         left: share of the parameters that each leaves.
-        granularity: "channel" or "weight".
+        granularity: what is removed.
         epochs: of each retraining.
         training: only the first so many training samples, for retraining and repair; None = all.
         again: retrain each a second time, with another seed.
+        allocators: of the allocated recipes.
     Raises:
         ExplorerError: a value is not allowed.
     """
 
     recipes: int = 40
     left: float = 0.3
-    granularity: str = "channel"
+    granularity: Graded = CHANNEL
     epochs: int = 2
     training: int | None = None
     again: bool = True
+    allocators: tuple[str, ...] = DECLARED
 
     def __post_init__(self) -> None:
         if not FEWEST <= self.recipes <= 1000:
@@ -77,6 +81,9 @@ class LivePlan:
             raise ExplorerError(f"--epochs must be at least 1, got {self.epochs}.")
         if self.training is not None and self.training < 2:
             raise ExplorerError(f"--training must be at least 2 samples, got {self.training}.")
+        for name in self.allocators:
+            if name not in ALLOCATORS:
+                raise UnknownNameError("allocator", name, ALLOCATORS)
 
 
 @dataclass(frozen=True)
@@ -284,7 +291,7 @@ def live_numbers(
     better = judge.metrics[0].better if judge else "higher"
     name = dense.metric or "accuracy"
     study = LiveNumbers(model.subject.name, plan, name, better, (dense.value, dense.loss), dense.samples)
-    for named in mixed(small, plan.granularity, plan.left):
+    for named in mixed(small, plan.granularity, plan.left, plan.allocators):
         kept = rows.get(named.name)
         if kept is None:
             now = Progress(len(study.tried), plan.recipes, f"Retraining {named.name}")

@@ -45,19 +45,13 @@ def spearman(a: Tensor, b: Tensor) -> float | None:
     return float((x * y).sum()) / scale if scale else None
 
 
-def kendall(a: Tensor, b: Tensor) -> float | None:
-    """Return tau-b, concordant minus discordant pairs corrected for ties (Kendall 1945); None if one side
-    does not vary.
-
-    >>> round(kendall(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([2.0, 1.0, 4.0, 3.0])), 4)
-    0.3333
-    """
-    return kendalls(torch.stack([a, b]))[0][1]
-
-
 def kendalls(scores: Tensor) -> Matrix:
-    """Return tau-b of all pairs of criteria from (criteria, units): products of the signs of all differences,
-    a few rows at a time.
+    """Return tau-b of all pairs of criteria from (criteria, units): concordant minus discordant pairs,
+    corrected for ties (Kendall 1945), as products of the signs of all differences, a few rows at a time. None
+    where a side does not vary.
+
+    >>> round(kendalls(torch.tensor([[1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 4.0, 3.0]]))[0][1], 4)
+    0.3333
     """
     scores, units = scores.double(), scores.shape[1]
     total = torch.zeros(len(scores), len(scores), dtype=torch.float64)

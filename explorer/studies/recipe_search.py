@@ -35,6 +35,7 @@ from ..registry import ALLOCATORS, CRITERIA
 from ..runs.held_out import held_out
 from ..runs.store import Store
 from ..values.choice import Choice
+from ..values.granularity import WEIGHT, WORDS
 from ..values.plain import canonical_json
 from ..values.progress import Step, Work, mapped, reached
 from ..values.recipe import Recipe
@@ -98,7 +99,7 @@ def search(
 
     Args:
         recipe: criterion, repair and the ratios of the other granularity are used by every trial.
-        folder: of the optimiser's journals (default: in the user's cache).
+        folder: of the optimiser's journals (default: next to the runs).
         store: of the runs (default: the user's).
     Raises:
         ExplorerError: there is no data or nothing to prune, optuna is not installed, or the disk cannot be
@@ -118,11 +119,15 @@ class RecipeSearch:
     folder: Path | None = None
     store: Store | None = None
 
+    @property
+    def _home(self) -> Path:
+        return self.store.root if self.store else paths.cache()
+
     def steps(self, measuring: TrialMeasuring = ONE_BY_ONE) -> Work[Search]:
         """Yield the same as `search`."""
         model, recipe, plan = self.model, self.recipe, self.plan
         parts = _parts(model, recipe, plan)
-        optuna, place = optional("optuna"), self.folder or paths.cache() / "searches"
+        optuna, place = optional("optuna"), self.folder or self._home / "searches"
         how = replace(self.conditions, latency=False, split="tuning")
         yield reached(0, plan.trials, "Preparing")
         yield from calibrate(model, recipe, how.device)
@@ -138,7 +143,7 @@ class RecipeSearch:
                     for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
                         start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
                         study.enqueue_trial(start, user_attrs={"origin": origin})
-                    parts_are = "channels" if plan.granularity == "channel" else "single weights"
+                    parts_are = WORDS[plan.granularity]
                     notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
             result = Search(plan, _known(optuna, study, recipe, plan), notes)
             yield Step(result)
@@ -184,7 +189,7 @@ class RecipeSearch:
                 queue.finish(asked, None)
 
     def _finish(self, queue: TrialQueue, asked: Any, report: Report) -> None:
-        runs = self.store or Store(paths.cache())
+        runs = self.store or Store(self._home)
         origin = asked.user_attrs.get("origin", "optimiser")
         trial = _trial(asked.number, origin, report, self.plan, runs)
         for name, value in _remembered(trial).items():
@@ -213,7 +218,7 @@ def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float
         raise ExplorerError(
             f"{model.subject.name!r} came without data, so no trial can be measured; add some with --data."
         )
-    if plan.granularity == "weight":
+    if plan.granularity == WEIGHT:
         check_rates_weights(CRITERIA[recipe.criterion.name])
         return dict.fromkeys(model.profile.prunable_layers, HIGHEST)
     highest = {
@@ -376,6 +381,7 @@ def check_winner(
         raise ExplorerError(
             f"No trial loses at most {search.allowed}, so there is no winner; allow more, or run more trials."
         )
+    runs.check_room()
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
     note, tags = f"winner of a search, trial {winner.number}", [TAG, "held-out"]
 

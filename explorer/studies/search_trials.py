@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from ..errors import ExplorerError
 from ..measuring.allowance import allowed_words, whole_of
+from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.metric import Scale
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -21,7 +22,7 @@ class SearchPlan:
         trials: how many there will be in the end, including those of earlier searches.
         cost: "params" (those that are not zero) or "macs", of the pruned model, as a fraction of the dense
             one's.
-        granularity: "channel" or "weight".
+        granularity: what is removed.
         largest_drop: what the winner may lose: of fractions such as accuracy that much, of other metrics that
             share of the dense model's value.
         seed: of the optimiser.
@@ -31,7 +32,7 @@ class SearchPlan:
 
     trials: int = 50
     cost: Cost = "params"
-    granularity: Literal["channel", "weight"] = "channel"
+    granularity: Graded = CHANNEL
     largest_drop: float = 0.01
     seed: int = 0
 
@@ -40,7 +41,7 @@ class SearchPlan:
             raise ExplorerError(f"The number of trials must be from 1 to 100,000, got {self.trials!r}.")
         if self.cost not in COSTS:
             raise ExplorerError(f"A search lowers {' or '.join(COSTS)}, got {self.cost!r}.")
-        if self.granularity == "weight" and self.cost == "macs":
+        if self.granularity == WEIGHT and self.cost == "macs":
             raise ExplorerError("Zeros alone do not lower MACs; search for single weights with cost params.")
         if not 0 <= self.largest_drop < 1:
             raise ExplorerError(

@@ -10,7 +10,7 @@ from explorer.machine import paths
 from explorer.ui import housekeeping, server, session
 from explorer.ui.browser import elements
 from explorer.ui.drawing import layout
-from explorer.ui.frame import page_head
+from explorer.ui.frame import page_head, signing_in
 from explorer.ui.live import ticker
 from explorer.ui.shared import settings
 from explorer.ui.sidebar import sidebar
@@ -40,6 +40,9 @@ def draw() -> None:
     page = st.navigation(list(offered.values()))
     name = next((name for name, one in offered.items() if one == page), "")
     housekeeping.greet()
+    if not session.is_signed_in():
+        signing_in.draw()
+        return
     try:
         with ticker.followed():
             _draw_page(page, name)
@@ -52,6 +55,8 @@ def _draw_page(page: Any, name: str) -> None:
         elements.put_up_shelf()
         st.set_page_config(f"{page.title} - {session.model_name()}")
         sidebar.draw(with_graph=name not in page_head.OF_NO_MODEL)
+        with st.sidebar:
+            signing_in.draw_way_out()
         page_head.draw(name, page.title)
         page.run()
     except ExplorerError as error:

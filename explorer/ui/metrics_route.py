@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from ..machine import allocator, cache
 from . import housekeeping
+from .shared import models
 
 WAY = "metrics"
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,7 +46,7 @@ async def _answer(request: Request) -> Response:
 
 def metrics() -> list[ServerNumber]:
     """Return the current metrics."""
-    visits = housekeeping.visits()
+    visits, queue = housekeeping.visits(), models.lanes().queue
     held: dict[tuple[tuple[str, str], ...], float] = {
         (("cache", found.name),): float(found.bytes) for found in cache.holdings()
     }
@@ -56,6 +57,28 @@ def metrics() -> list[ServerNumber]:
             "Sessions that are open or were closed lately.",
             "gauge",
             {(): visits.kept},
+        ),
+        ServerNumber("jobs_waiting", "Background jobs that have not begun.", "gauge", {(): queue.waiting}),
+        ServerNumber(
+            "jobs_running", "Background jobs that have begun and not ended.", "gauge", {(): queue.running}
+        ),
+        ServerNumber(
+            "job_longest_wait_seconds",
+            "How long the job that waits longest has waited.",
+            "gauge",
+            {(): queue.longest_wait_seconds},
+        ),
+        ServerNumber(
+            "jobs_begun_total",
+            "Background jobs that have begun since the start.",
+            "counter",
+            {(): queue.begun},
+        ),
+        ServerNumber(
+            "job_wait_seconds_total",
+            "How long all of these waited together.",
+            "counter",
+            {(): queue.waited_seconds},
         ),
         ServerNumber(
             "memory_bytes", "Memory of the process.", "gauge", {(): allocator.resident_bytes() or 0}

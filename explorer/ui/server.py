@@ -66,13 +66,16 @@ def serve(
         lambda record: "An update to the" not in record.getMessage()
     )
     # headless, because otherwise Streamlit covers the page with its own advertisements
-    config = {
+    config: dict[str, Any] = {
         "server.address": host,
         "server.port": port,
         "server.headless": True,
         "server.baseUrlPath": base,
         "browser.serverAddress": shown,
     }
+    sign_in = current().sign_in
+    if sign_in is not None:
+        config["secrets.files"] = [str(sign_in.file)]
     st.App(SCRIPT, **parts(hosts)).run(config=config)
 
 

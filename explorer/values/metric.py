@@ -7,6 +7,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ..errors import ExplorerError
+
 Better = Literal["higher", "lower"]
 
 
@@ -93,8 +95,15 @@ class Metric:
         """
 
         def statistics(outputs: Any, targets: Any) -> Tensor:
-            found = of(outputs, targets).double()
-            return torch.stack([found, torch.ones_like(found)], 1)
+            numbers = of(outputs, targets)
+            if not isinstance(numbers, Tensor) or numbers.dim() != 1:
+                shape = isinstance(numbers, Tensor) and f"shape {tuple(numbers.shape)}"
+                raise ExplorerError(
+                    f"Metric {name!r} must give one number per sample, a tensor of shape (samples,), got "
+                    f"{shape or f'a {type(numbers).__name__}'}."
+                )
+            numbers = numbers.detach().double()
+            return torch.stack([numbers, torch.ones_like(numbers)], 1)
 
         return cls(name, name.replace("_", " "), statistics, _mean, better, unit, margin)
 

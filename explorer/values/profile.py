@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .granularity import CHANNEL, Graded
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -72,7 +74,7 @@ class Group:
         members: layers that it touches, in the order of the graph.
         tied_by: why they are tied, in plain words.
         frozen: why it cannot be pruned, or None.
-        unit: what one unit is: "channel" or "head".
+        unit: what one unit is, a channel or an attention head.
     """
 
     name: str
@@ -81,7 +83,7 @@ class Group:
     members: tuple[str, ...]
     tied_by: tuple[str, ...] = ()
     frozen: str | None = None
-    unit: str = "channel"
+    unit: str = CHANNEL
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,10 @@ class ModelProfile:
         """Return the layers whose weights can be set to zero, by name."""
         return {layer.name: layer for layer in self.layers if layer.prunable}
 
+    def parts(self, granularity: Graded) -> Mapping[str, Group | Layer]:
+        """Return the parts that have ratios under a granularity and can be pruned, by name."""
+        return self.free_groups if granularity == CHANNEL else self.prunable_layers
+
 
 Scores = Mapping[str, Tensor]  # part -> saliency: (units,) of a group, the weight's shape of a layer
 
@@ -169,9 +175,9 @@ class Saliencies:
     channels: Scores
     weights: Scores
 
-    def of(self, granularity: str) -> Scores:
-        """Return the parts that have ratios under a granularity, "channel" or "weight"."""
-        return self.channels if granularity == "channel" else self.weights
+    def of(self, granularity: Graded) -> Scores:
+        """Return the parts that have ratios under a granularity."""
+        return self.channels if granularity == CHANNEL else self.weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import RecipeError
 from . import link
 from .choice import Choice
+from .granularity import CHANNEL, Graded
 from .plain import canonical_json, frozen
 
 PATTERN = re.compile(r"^([1-9]\d?):([1-9]\d?)\Z")
@@ -133,13 +134,13 @@ class Recipe:
     def with_weights(self, layer: str, ratio: float) -> "Recipe":
         return replace(self, weights={**self.weights, layer: ratio})
 
-    def with_ratios(self, granularity: str, ratios: Mapping[str, float]) -> "Recipe":
-        """Return the recipe with all ratios of one granularity, "channel" or "weight", replaced."""
-        return replace(self, channels=ratios) if granularity == "channel" else replace(self, weights=ratios)
+    def with_ratios(self, granularity: Graded, ratios: Mapping[str, float]) -> "Recipe":
+        """Return the recipe with all ratios of one granularity replaced."""
+        return replace(self, channels=ratios) if granularity == CHANNEL else replace(self, weights=ratios)
 
-    def ratios(self, granularity: str) -> Mapping[str, float]:
-        """Return each part's ratio for one granularity, "channel" or "weight"."""
-        return self.channels if granularity == "channel" else self.weights
+    def ratios(self, granularity: Graded) -> Mapping[str, float]:
+        """Return each part's ratio for one granularity."""
+        return self.channels if granularity == CHANNEL else self.weights
 
     @property
     def is_empty(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from .granularity import Granularity
 from .metric import Better, Scale
 from .recipe import Recipe
 
@@ -113,7 +114,7 @@ class PartOutcome:
     """Requested against achieved for one fader; a difference always has a reason."""
 
     name: str
-    granularity: Literal["channel", "weight", "block"]
+    granularity: Granularity
     requested: float
     achieved: float
     units: int

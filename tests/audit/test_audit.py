@@ -10,12 +10,13 @@ from rows import some
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.audit.audit import OWN_TOLERANCE, TOLERANCE, audit
+from explorer.audit.audit import OWN_TOLERANCE, REJECTED, TOLERANCE, audit
 from explorer.audit.comparison import Expected, expected_answers
 from explorer.audit.conditioned_model import conditioned_state, portions, random_inputs
+from explorer.audit.faults import Swap
 from explorer.audit.float64_run import widened
+from explorer.audit.negative_control import LOST, MASKED, SWAPPED
 from explorer.audit.own_answers import difference_of_graph
-from explorer.audit.swaps import Swap
 from explorer.compaction.compact import compact
 from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import ModelGraph, graph_of
@@ -74,7 +75,7 @@ class Audited:
                     first.setdefault(int(slot.units[old]), int(after[old]))
                 places = list(first.values())
                 tensor = tensors[slot.tensor]
-                swaps += [Swap(tensor, slot.dim, a, b) for a, b in itertools.pairwise(places)]
+                swaps += [Swap(tensor, None, slot.dim, a, b) for a, b in itertools.pairwise(places)]
         return swaps
 
     def is_found(self, swap: Swap) -> bool:
@@ -141,7 +142,7 @@ FLAT = [
 def test_units_that_are_silent_for_every_input_are_woken(flat):
     audited = Audited(subject_of(Silent(flat), 6))
     assert audited.masks.channels["a"].tolist() == [False] * 4 + [True] * 4
-    reader = Swap(audited.twin.get_parameter("b.weight"), 1, 0, 1)
+    reader = Swap(audited.twin.get_parameter("b.weight"), None, 1, 0, 1)
     usual, awake = (one.difference(audited.twin, reader) for one in audited.expected)
     assert usual < TOLERANCE, "this is the fault that ordinary inputs do not show"
     assert awake > 1e-3 and audited.is_found(reader) and audited.difference() < FLOAT64
@@ -310,3 +311,66 @@ def test_an_audit_leaves_the_random_numbers_of_the_program():
     torch.manual_seed(3)
     audit(Analysed(subject, graph))
     assert torch.equal(torch.rand(4), expected)
+
+
+class Pair(nn.Module):
+    """Groups of two channels, of which a half cut leaves one."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.a, self.b, self.c = nn.Linear(5, 2), nn.Linear(2, 2), nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.c(torch.tanh(self.b(torch.tanh(self.a(x)))))
+
+
+def test_where_no_two_channels_are_left_one_is_lost_on_purpose():
+    found = audit(analyse(subject_of(Pair(), 5)))
+    assert found.verified and found.fault == LOST, found.reason
+    assert found.max_rel_diff < FLOAT64 and found.negative_control > REJECTED
+    wide = audit(analyse(subject_of(nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)), 5)))
+    assert wide.verified and wide.fault == SWAPPED
+
+
+@pytest.mark.parametrize("pattern", ["free", "2:4"])
+def test_masks_of_single_weights_are_proven(pattern):
+    subject = subject_of(
+        nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 3)), 4, 6, 6
+    )
+    recipe = Recipe(weights={"0": 0.5, "3": 0.5}, pattern=pattern)
+    found = audit(analyse(subject), recipe)
+    assert found.verified and found.fault == MASKED, found.reason
+    assert found.max_rel_diff < FLOAT64 and found.negative_control > REJECTED
+    assert found.params_after == found.params_before
+
+
+def test_what_is_exported_for_single_weights_is_the_model_with_zeros():
+    subject = subject_of(Pair(), 5)
+    model, recipe = analyse(subject), Recipe(weights={"a": 0.5, "b": 0.5})
+    masks = masks_once(model, recipe).weights
+    small = compact(model, masks_once(model, recipe))
+    zeros = {f"{layer}.weight": mask for layer, mask in masks.items()}
+    state = {name: tensor * zeros.get(name, 1) for name, tensor in subject.model.state_dict().items()}
+    assert {name: tensor.tolist() for name, tensor in small.state_dict().items()} == {
+        name: tensor.tolist() for name, tensor in state.items()
+    }
+    x = torch.randn(7, 5)
+    assert torch.equal(small(x), torch.func.functional_call(subject.model, state, (x,)))
+
+
+def test_a_mask_at_the_wrong_place_is_found(monkeypatch):
+    model, recipe = analyse(subject_of(Pair(), 5)), Recipe(weights={"a": 0.5})
+    wrong = masks_once(model, recipe).weights["a"].roll(1, 0)
+
+    def elsewhere(model, masks, **options):
+        return compact(model, replace(masks, weights={"a": wrong}), **options)
+
+    monkeypatch.setattr("explorer.audit.audit.compact", elsewhere)
+    found = audit(model, recipe)
+    assert not found.verified and "the compact and the masked model differ by" in str(found.reason)
+
+
+def test_where_nothing_is_removed_nothing_is_proven():
+    found = audit(analyse(subject_of(Pair(), 5)), Recipe(weights={"a": 0.01}))
+    assert not found.verified and found.reason == "nothing was removed, so there is nothing to prove"

@@ -90,6 +90,24 @@ def test_versions_change_with_news_of_that_session_alone(lanes):
     assert found != before and lanes.versions("a") == found
 
 
+def test_the_queue_counts_jobs_that_wait_and_run_and_how_long_they_wait(lanes):
+    first, second = Counting(steps=1), Counting(steps=1)
+    lanes.submit("a", LIVE, "key", first)
+    assert first.begun.wait(TIMEOUT)
+    lanes.submit("b", LIVE, "key", second)
+    until(lambda: lanes.queue.longest_wait_seconds > 0)
+    queue = lanes.queue
+    assert (queue.waiting, queue.running, queue.begun) == (1, 1, 1)
+    first.allow(1)
+    assert second.begun.wait(TIMEOUT)
+    later = lanes.queue
+    assert (later.waiting, later.begun) == (0, 2)
+    assert later.waited_seconds >= queue.waited_seconds + queue.longest_wait_seconds
+    second.allow(1)
+    lanes.wait("b", LIVE, TIMEOUT)
+    assert (lanes.queue.running, lanes.queue.longest_wait_seconds) == (0, 0.0)
+
+
 def test_latest_of_six_wins_and_few_finish(lanes):
     jobs = [Counting(steps=1 + i, name=str(i)) for i in range(6)]
     lanes.submit("a", LIVE, 0, jobs[0])

@@ -11,13 +11,15 @@ import sys
 import time
 from typing import Literal
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from explorer.commands import app, models, train_sample
 from explorer.commands.arguments import model, plugin_parameters, recipe
-from explorer.commands.main import main
+from explorer.commands.arguments.data import data_of, parsed
+from explorer.commands.main import command, main
 from explorer.commands.printing import output
 from explorer.commands.printing.report_text import report_text
 from explorer.commands.verbs import VERBS
@@ -288,10 +290,10 @@ def test_audit_verifies_one_model_or_several(run, run_json):
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_an_audit_that_does_not_verify_says_so_and_exits_with_1(capsys, form):
-    """Of weights alone there is nothing to prove; of two models one is enough."""
-    assert main(["audit", MLP, "--weights", "0.5", *form]) == 1
-    assert "no channels and no blocks were removed" in capsys.readouterr().out
-    assert main(["audit", MLP, *form]) == 0
+    """Where nothing is removed there is nothing to prove."""
+    assert main(["audit", MLP, "--weights", "0.00001", *form]) == 1
+    assert "nothing was removed, so there is nothing to prove" in capsys.readouterr().out
+    assert main(["audit", MLP, "--weights", "0.5", *form]) == 0
 
 
 def test_export_writes_the_file_of_that_format(run, tmp_path):
@@ -362,6 +364,75 @@ def test_the_page_is_served_with_what_the_words_say(monkeypatch):
         "cpu",
         load(MLP).id,
     )
+
+
+# --------------------------------------------------------------------------- data of several models
+
+DATA_OF = {  # words -> MODEL to its data
+    "a --data x b --data y": {"a": "x", "b": "y"},
+    "a b --data y": {"a": None, "b": "y"},
+    "--data x a --data=y b c": {"a": "y", "b": "x", "c": "x"},
+    "--data x a": {"a": "x"},
+    "a --data x": {"a": "x"},
+    "a --device cpu b --metric mae --data y": {"a": None, "b": "y"},
+    "a b": {"a": None, "b": None},
+}
+
+
+@pytest.mark.parametrize("words, data", DATA_OF.items())
+@pytest.mark.parametrize("verb", [None, "class", "study"])
+def test_each_model_brings_its_own_data(words, data, verb):
+    words = words.replace("--metric mae", "") if verb == "class" else words
+    before = ["allocators"] if verb == "study" else []
+    arguments = parsed(command(verb)[1], [*before, *words.split()])
+    models = arguments.model if verb == "study" else arguments.models
+    assert {model: data_of(model, arguments) for model in models} == data
+
+
+TWO_DATA = {
+    "a --data x --data y": "'a' has two --data, 'x' and 'y'; give one of them.",
+    "--data x --data y a": "Before the first MODEL there are two --data, 'x' and 'y'; give one of them.",
+    "a --data x a --data y": "'a' has two --data, 'x' and 'y'",
+    "a a --data x": "'a' is named twice, once with its own --data; name each MODEL once.",
+    "a --data": "Argument --data: expected one argument",
+    "a --data --device cpu": "Argument --data: expected one argument",
+}
+
+
+@pytest.mark.parametrize("words, sentence", TWO_DATA.items())
+def test_two_data_sets_of_a_model_are_refused(words, sentence):
+    with pytest.raises(ExplorerError) as refusal:
+        parsed(command(None)[1], words.split())
+    assert sentence in str(refusal.value)
+
+
+def test_one_model_takes_one_data_set_wherever_it_stands():
+    parser = command("prune")[1]
+    places = [["--data", "x", "a"], ["a", "--data", "x"]]
+    assert [data_of("a", parsed(parser, words)) for words in places] == ["x", "x"]
+    with pytest.raises(ExplorerError, match="Unrecognized arguments: b"):
+        parsed(parser, ["a", "--data", "x", "b"])
+
+
+def test_models_of_the_page_and_of_a_study_are_measured_on_their_own_data(monkeypatch, run_json, tmp_path):
+    for name, seed in (("one", 0), ("two", 1)):
+        chance = np.random.default_rng(seed)
+        pictures, classes = chance.random((60, 1, 8, 8), np.float32), np.arange(60) % 10
+        np.savez(tmp_path / f"{name}.npz", inputs=pictures, targets=classes)
+    one, two = (f"npz:{tmp_path}/{name}.npz" for name in ("one", "two"))
+    served = []
+    monkeypatch.setattr("explorer.ui.server.serve", lambda settings, **rest: served.append(settings))
+    assert main(["digits-mlp", "--data", one, "digits-cnn", "--data", two, "--no-browser"]) == 0
+    tasks = [served[0].opened(model).task for model in served[0].models]
+    assert [task.name for task in tasks] == ["npz:one.npz", "npz:two.npz"]
+    words = ["study", "allocators", "digits-mlp", "--data", one, "digits-cnn", "--removed", "0.5"]
+    models = run_json(*words, "--samples", "30")["models"]
+    dense = [load(MLP, data=one), load("digits-cnn")]
+    for row, subject in zip(models, dense, strict=True):
+        value = prune(analyse(subject), Recipe(), Conditions(30, latency=False)).baseline.value
+        first = row["rows"][0]
+        assert row["model"] == subject.name
+        assert first["measured"]["value"] + first["drop"]["estimate"] == pytest.approx(value)
 
 
 CONFIGURED = """

@@ -102,10 +102,13 @@ def first(part, **changes):
             first("annotations", bbox=[1, 2, 3]),
             r"needs 'bbox', four numbers x, y, width and height, got \[1, 2, 3\]",
         ),
-        (first("annotations", bbox=[60, 2, 30, 3]), "outside its picture of 64 x 64 pixels"),
+        (
+            first("annotations", bbox=[60, 2, 30, 3]),
+            r"\(in a picture of 64 x 64 pixels\) has the box \[60, 2, 30, 3\], which reaches outside",
+        ),
         (first("images", width=-1), "needs 'id', 'file_name', 'width' and 'height'"),
         (first("images", file_name="../instances.json"), "is not in images/; put it there"),
-        (lambda d: d["annotations"].clear(), "has no boxes"),
+        (lambda d: d["annotations"].clear(), "No picture in .* has boxes"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path, change, sentence):

@@ -369,7 +369,7 @@ ARRAYS = {
         "x": BYTES,
         "y": [0.0, 1, 0, 1],
     },
-    r"one for each input, got int64 of shape \(4, 2\)": {"x": BYTES, "y": np.zeros((4, 2), np.int64)},
+    r"one for each input, got int64 of shape \(4, 3\)": {"x": BYTES, "y": np.zeros((4, 3), np.int64)},
     r"one for each input, got int64 of shape \(\)": {"x": BYTES, "y": np.int64(3)},
     r"one for each input, got int64 of shape \(0,\)": {"x": BYTES[:0], "y": np.zeros(0, np.int64)},
     "must be class numbers from 0, got -1 to 1": {"x": BYTES, "y": [0, 1, -1, 1]},

@@ -1,6 +1,7 @@
 """Sources whose targets are no classes of pictures: masks, arrays of any kind, none at all, tables."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,27 @@ def segmenter():
 def regressor():
     model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 1))
     model.input_shape = (3,)
+    return model
+
+class Pairs(nn.Module):
+    def __init__(self, answers):
+        super().__init__()
+        self.embed = nn.Embedding(20, 8)
+        self.out = nn.Sequential(nn.Linear(9, 8), nn.ReLU(), nn.Linear(8, answers))
+        self.example_input = {"words": torch.randint(0, 20, (2, 4)), "age": torch.zeros(2, 1)}
+
+    def forward(self, words, age):
+        return self.out(torch.cat([self.embed(words).mean(1), age], 1))
+
+def pairs():
+    return Pairs(3)
+
+def price():
+    return Pairs(1)
+
+def tokens():
+    model = nn.Sequential(nn.Embedding(20, 8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 20))
+    model.example_input = torch.randint(0, 20, (2, 6))
     return model
 
 def classifier():
@@ -101,6 +123,84 @@ def test_arrays_hold_numbers_to_predict_masks_or_no_targets(tmp_path, capsys):
         load("net.py:regressor", data="npz:short.npz")
 
 
+def words_and_age(**more):
+    rng = np.random.default_rng(0)
+    arrays = {"words": rng.integers(0, 20, (60, 4)), "age": rng.random((60, 1)), "targets": np.arange(60) % 3}
+    np.savez("pairs.npz", **{name: array for name, array in (arrays | more).items() if array is not None})
+    return arrays | more
+
+
+def test_several_inputs_are_arrays_of_their_names(capsys):
+    arrays = words_and_age(class_names=["a", "b", "c"])
+    assert measured(capsys, "net.py:pairs", "npz:pairs.npz")["pruned"]["metric"] == "accuracy"
+    subject = load("net.py:pairs", data="npz:pairs.npz")
+    split = subject.task.split("tuning")
+    rows = np.concatenate([arrays["words"], arrays["age"]], 1).astype(np.float32)
+    expected = {tuple(row): int(target) for row, target in zip(rows, arrays["targets"], strict=True)}
+    read = zip(split.inputs_at(0, 30), split.targets_at(0, 30), strict=True)
+    assert all(expected[tuple(row.numpy())] == int(target) for row, target in read)
+    assert (len(split), subject.task.class_names) == (30, ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    "model, targets, metric",
+    [
+        ("pairs", None, "same_answer"),
+        ("pairs", np.eye(3, dtype=int)[np.arange(60) % 3], "multilabel_f1"),
+        ("pairs", np.random.default_rng(1).random((60, 3)), "mae"),
+        ("price", np.random.default_rng(1).random((60, 1)), "mae"),
+        ("price", np.arange(60)[:, None] % 2, "binary_accuracy"),
+    ],
+)
+def test_several_inputs_take_any_targets(capsys, model, targets, metric):
+    words_and_age(targets=targets)
+    assert measured(capsys, f"net.py:{model}", "npz:pairs.npz")["pruned"]["metric"] == metric
+
+
+@pytest.mark.parametrize(
+    "more, sentence",
+    [
+        (
+            {"age": None},
+            "'pairs.npz' holds words, targets, but the model reads 'words', 'age'; store an array",
+        ),
+        (
+            {"words": np.zeros((60, 5), int)},
+            r"'words' in 'pairs.npz' has rows of shape \(5,\), but the model",
+        ),
+        (
+            {"words": np.full((60, 4), 20)},
+            "holds numbers from 20 to 20, but this model reads those from 0 to 19",
+        ),
+        ({"words": np.full((60, 4), 0.5)}, "holds fractions, but this model reads whole numbers"),
+        ({"age": np.full((60, 1), np.nan)}, "'age' in 'pairs.npz' holds NaN or infinite values"),
+        ({"age": np.array([["x"]] * 60)}, "'age' in 'pairs.npz' must hold numbers, got <U1"),
+        ({"age": np.zeros((50, 1))}, "'pairs.npz' has 60 of 'words', 50 of 'age'; give as many rows of each"),
+        ({"targets": np.arange(60)}, "has targets from 0 to 59, but the model knows 3 classes"),
+        ({"targets": np.full((60, 1), np.inf)}, "'targets' in 'pairs.npz' holds NaN or infinite values"),
+    ],
+)
+def test_several_inputs_that_do_not_fit_are_refused(more, sentence):
+    words_and_age(**more)
+    with pytest.raises(LoadError, match=sentence):
+        load("net.py:pairs", data="npz:pairs.npz")
+
+
+def test_whole_numbers_are_inputs_and_targets(capsys):
+    words = np.random.default_rng(0).integers(0, 20, (40, 7))
+    np.savez("texts.npz", inputs=words[:, :-1], targets=words[:, 1:])
+    report = measured(capsys, "net.py:tokens", "npz:texts.npz")
+    assert (report["pruned"]["metric"], list(report["pruned"]["others"])) == (
+        "perplexity",
+        ["next_token_accuracy"],
+    )
+    np.savez("texts.npz", inputs=words[:, :-1] + 1, targets=words[:, 1:])
+    with pytest.raises(
+        LoadError, match="holds numbers from 1 to 20, but this model reads those from 0 to 19"
+    ):
+        load("net.py:tokens", data="npz:texts.npz")
+
+
 def table(name: str, target) -> str:
     rows = [f"{i},{i * 2},{i / 7:.3f},{target(i)}" for i in range(40)]
     Path(name).write_text("a,b,c,y\n" + "\n".join(rows) + "\n")
@@ -116,19 +216,91 @@ def test_a_table_has_a_target_column(capsys):
 
 
 @pytest.mark.parametrize(
-    "source, told",
+    "source, sentence",
     [
         ("csv:t.csv", "has no column ''; name the target with .*a, b, c, y"),
         ("csv:t.csv?target=price", "has no column 'price'"),
         ("csv:missing.csv?target=y", "cannot be read as a table"),
         ("csv:short.csv?target=y", "Line 3 of 'short.csv' has 1 cells instead of 2"),
         ("csv:words.csv?target=y", "Line 2 of 'words.csv' holds 'tall' where a number must be"),
+        ("csv:gaps.csv?target=y", "Column 'y' of 'gaps.csv' is empty in row 2; fill it in, or remove the"),
+        ("csv:lone.csv?target=y", "'lone.csv' has the target column alone; add columns that the model reads"),
         ("csv:wide.csv?target=y", r"have the shape \(1,\), but .* reads \(3,\)"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_refused(source, told):
+def test_a_table_that_cannot_be_read_is_refused(source, sentence):
     table("t.csv", lambda i: i)
     for name, text in {"short": "x,y\n1,2\n1\n", "words": "x,y\ntall,2\n", "wide": "x,y\n1,0.5\n"}.items():
         Path(f"{name}.csv").write_text(text)
-    with pytest.raises(LoadError, match=told):
+    for name, text in {"gaps": "x,y\n1,2\n1,\n", "lone": "y\n1\n"}.items():
+        Path(f"{name}.csv").write_text(text)
+    with pytest.raises(LoadError, match=sentence):
+        load("net.py:regressor", data=source)
+
+
+# --------------------------------------------------------------------------- parquet
+
+
+def parquet_file(name: str, **columns) -> str:
+    pyarrow, writing = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    writing.write_table(pyarrow.table(columns), name)
+    return f"parquet:{name}?target=y"
+
+
+ROWS = {"a": list(range(40)), "b": [i * 2 for i in range(40)], "c": [round(i / 7, 3) for i in range(40)]}
+
+
+@pytest.mark.parametrize(
+    "model, target",
+    [
+        ("regressor", lambda i: i / 3),
+        ("classifier", lambda i: i % 2),
+        ("classifier", lambda i: "ab"[i % 2]),
+        ("regressor", lambda i: i % 2),
+    ],
+)
+def test_a_parquet_file_is_the_same_table(model, target):
+    other = load(f"net.py:{model}", data=table("t.csv", target)).task
+    task = load(
+        f"net.py:{model}", data=parquet_file("t.parquet", **ROWS, y=[target(i) for i in range(40)])
+    ).task
+    assert (task.metrics, task.class_names, task.how) == (other.metrics, other.class_names, other.how)
+    for name in ("tuning", "held_out"):
+        first, second = task.split(name), other.split(name)
+        assert torch.equal(first.inputs, second.inputs) and torch.equal(first.targets, second.targets)
+
+
+def test_true_and_false_are_classes(capsys):
+    source = parquet_file("t.parquet", **ROWS, y=[i % 3 == 0 for i in range(40)])
+    assert measured(capsys, "net.py:classifier", source)["pruned"]["metric"] == "accuracy"
+
+
+@pytest.mark.parametrize(
+    "columns, sentence",
+    [
+        ({}, "'t.parquet' has no column 'y'; name the target with .*a, b, c"),
+        ({"y": ["x", "y"] * 20}, "The target column holds 2 texts, but the model tells no classes apart"),
+        ({"y": [1.5] * 40, "a": ["x"] * 40}, "Column 'a' of 't.parquet' holds string, but a model reads"),
+        ({"y": [[1.5]] * 40, "a": [[1]] * 40}, "Column 'a' of 't.parquet' holds list<.*>, but a model"),
+        ({"y": [1.5] * 40, "a": [1, None] * 20}, "Column 'a' of 't.parquet' has no number in row 2;"),
+        ({"y": [1.5, float("nan")] * 20}, "Column 'y' of 't.parquet' is empty in row 2; fill it in"),
+        ({"y": [1.5, None] * 20}, "Column 'y' of 't.parquet' is empty in row 2"),
+    ],
+)
+def test_a_parquet_file_that_does_not_fit_is_refused(columns, sentence):
+    with pytest.raises(LoadError, match=sentence):
+        load("net.py:regressor", data=parquet_file("t.parquet", **{**ROWS, **columns}))
+
+
+def test_what_is_no_parquet_file_is_refused(monkeypatch):
+    source = parquet_file("t.parquet", **{name: [] for name in "abcy"})
+    with pytest.raises(LoadError, match=r"'t\.parquet' has no rows"):
+        load("net.py:regressor", data=source)
+    Path("t.parquet").write_bytes(b"PAR1" + bytes(50))
+    with pytest.raises(LoadError, match=r"'t\.parquet' cannot be read as a parquet table \("):
+        load("net.py:regressor", data=source)
+    with pytest.raises(LoadError, match=r"There is no file 'none\.parquet'"):
+        load("net.py:regressor", data="parquet:none.parquet?target=y")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(LoadError, match=r"Package pyarrow\.parquet cannot be imported .*explorer\[parquet\]"):
         load("net.py:regressor", data=source)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 from zoo import odd
 
+import explorer
 from explorer.engine import conditions, dense_model, measure
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
@@ -302,7 +303,7 @@ FOREIGN = [Recipe(channels={"conv9": 0.5}), Recipe(criterion=Choice("l9")), Reci
 @pytest.mark.parametrize("recipe", FOREIGN)
 def test_recipes_of_other_models_are_refused(recipe):
     with pytest.raises(UnknownNameError, match="Available"):
-        prune(Analysed(*loaded("digits-cnn")), recipe, QUICK)
+        explorer.prune(Analysed(*loaded("digits-cnn")), recipe, QUICK)
 
 
 def test_without_data_everything_but_accuracy_is_measured():

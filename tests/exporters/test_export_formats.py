@@ -258,6 +258,41 @@ def test_onnx_is_refused_where_its_answers_differ(counted, monkeypatch):
         export(analyse(subject), Recipe(), "onnx")
 
 
+class Unusual(nn.Module):
+    """Something that ONNX, or its runtime, cannot."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way, self.a, self.b = way, nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = self.b(torch.relu(self.a(x)))
+        if self.way == "bfloat16":
+            return found.bfloat16()
+        return torch.special.i0(found) if self.way == "bessel" else found.half().double().float()
+
+
+def test_onnx_says_which_numbers_or_operators_it_cannot():
+    onnx_packages()
+
+    def written(way: str) -> bytes:
+        model = Unusual(way).eval()
+        return export(analyse(Subject(way, way, model, None, torch.ones(2, 6))), Recipe(), "onnx")
+
+    with pytest.raises(ExplorerError) as caught:
+        written("bfloat16")
+    assert str(caught.value) == (
+        "This model computes in bfloat16, which ONNX Runtime cannot run; a model for ONNX computes in "
+        "float32, float64 or float16: take what casts to bfloat16 out of its forward, or choose another "
+        "format."
+    )
+    with pytest.raises(
+        ExplorerError, match=r"cannot be written as ONNX \(No ONNX function found for .*bessel"
+    ):
+        written("bessel")
+    assert written("half and double")  # the negative control
+
+
 def test_without_its_packages_onnx_says_what_to_install(counted, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     subject, graph, recipe, _, _ = counted["digits-cnn"]

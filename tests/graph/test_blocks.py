@@ -9,6 +9,7 @@ from block_families import row_of
 from torch import nn
 from zoo import odd
 
+import explorer
 from explorer.audit.audit import audit
 from explorer.compaction.compact import compact
 from explorer.engine.conditions import Conditions
@@ -163,9 +164,9 @@ def test_the_audit_rejects_wrong_edges_that_the_whole_graph_believes(edge):
 def test_a_block_that_cannot_go_or_is_not_there_is_refused():
     model = analyse(load("shapes-resnet"))
     with pytest.raises(RecipeError, match=r"'layer2\.0' cannot be removed: its shortcut"):
-        prune(model, Recipe(blocks=("layer2.0",)))
+        explorer.prune(model, Recipe(blocks=("layer2.0",)))
     with pytest.raises(UnknownNameError, match=r"layer1\.0, layer1\.1"):
-        prune(model, Recipe(blocks=("layer9",)))
+        explorer.prune(model, Recipe(blocks=("layer9",)))
     with pytest.raises(RecipeError, match="'blocks' must list names"):
         Recipe.from_json({"blocks": "layer1.0"})
 

@@ -1,6 +1,9 @@
 """Models as users bring them, one unusual trait each: pruned and proven, or told why not."""
 
+import importlib.util
+import io
 import keyword
+import zipfile
 from itertools import count
 
 import pytest
@@ -12,9 +15,11 @@ from explorer.audit.audit import audit
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, GraphError
 from explorer.exporters.export import export
+from explorer.exporters.load_pruned import load_pruned
 from explorer.graph.analysed import Analysed, analyse
+from explorer.graph.autocast import write_casts
 from explorer.graph.export import graph_of
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -309,3 +314,119 @@ def test_shapes_that_change_in_place_are_followed(way):
     subject = subject_of(Turned(), 5)
     assert free(subject) == {"a": 8}
     assert audit(analyse(subject)).verified
+
+
+class Autocast(nn.Module):
+    """A part of the forward, or all of it, under autocast."""
+
+    def __init__(self, way: str):
+        super().__init__()
+        self.way = way
+        self.a, self.norm, self.b = nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 3)
+        self.fc = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.way == "a convolution":
+            x = torch.relu(self.norm(self.a(x)))
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                x = torch.relu(self.b(x))
+            return self.fc(x.float().mean((2, 3)))
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            x = torch.relu(self.norm(self.a(x)))
+            if self.way == "all but a convolution":
+                with torch.autocast("cpu", enabled=False):
+                    x = self.b(x.float())
+            elif self.way == "gradients off inside":
+                with torch.no_grad():
+                    x = self.b(x)
+            elif self.way == "einsum":
+                x = torch.einsum("oiyx,nihw->nohw", self.b.weight[:, :, :1, :1], x.float())
+            elif self.way == "two types meet":
+                x = torch.cat([self.b(x), x[:, :, 2:, 2:].float()], 1)[:, :8]
+            else:
+                x = self.b(x)
+            return self.fc(x.mean((2, 3)))
+
+
+AUTOCAST = (
+    "a convolution",
+    "all",
+    "all but a convolution",
+    "gradients off inside",
+    "einsum",
+    "two types meet",
+)
+
+
+def opened(packed: bytes, folder) -> nn.Module:
+    """The model of an exported zip or Python file."""
+    if packed.startswith(b"PK"):
+        zipfile.ZipFile(io.BytesIO(packed)).extractall(folder)
+        return load_pruned(folder)[0]
+    (folder / "pruned_own.py").write_bytes(packed)
+    spec = importlib.util.spec_from_file_location("pruned_own", folder / "pruned_own.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.build()
+
+
+@pytest.mark.parametrize("way", AUTOCAST)
+def test_what_autocast_casts_is_cast_in_the_smaller_model(way, tmp_path):
+    subject = subject_of(Autocast(way), 3, 10, 10)
+    model = analyse(subject)
+    assert set(free(subject)) == {"a", "b"}
+    x = torch.randn(3, 3, 10, 10)
+    dense = prepare(model, Recipe()).model
+    with torch.no_grad():
+        own = subject.model(x)
+        assert torch.equal(dense(x), own)  # bit for bit, and of the same type
+        casts = [node for node in dense.graph.nodes if torch.bfloat16 in node.args]
+        for node in casts:  # the negative control: without the casts the numbers are others
+            node.args = (node.args[0], torch.float32)
+        dense.recompile()
+        assert casts and not torch.equal(dense(x).float(), own.float())
+    assert audit(model).verified
+    recipe = Recipe(channels={"a": 0.5, "b": 0.5})
+    small = prepare(model, recipe).model
+    with torch.no_grad():
+        for format in ("safetensors", "python_snippet") if way in AUTOCAST[:2] else ():
+            assert torch.equal(opened(export(model, recipe, format), tmp_path)(x), small(x))
+
+
+def test_a_transformer_under_autocast_is_proven():
+    class Encoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.fc = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True), nn.Linear(16, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return self.fc(self.inner(x).mean(1))
+
+    report = audit(analyse(subject_of(Encoder(), 5, 16)))
+    assert report.verified and report.graph_rel_diff == 0, report.reason
+
+
+def why_not(model: nn.Module, *shape: int) -> str:
+    """Why a model has no graph."""
+    return str(graph_of(subject_of(model, *shape)).profile.error)
+
+
+def test_an_autocast_that_cannot_be_written_out_is_one_sentence():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.GRU(4, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return self.inner(x)[0]
+
+    assert why_not(Recurrent(), 3, 4) == (
+        "Under torch.autocast 'gru' in inner casts between its own steps; take it out of autocast to prune "
+        "channels, weights can be."
+    )
+    with pytest.raises(
+        GraphError, match=r"The forward uses torch.autocast\('cuda'\), but models are read on"
+    ):
+        write_casts(torch.fx.Graph(), "cuda", torch.float16)

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from explorer.commands.main import main
+from explorer.errors import ExplorerError
 from explorer.figures.class_front import class_front
 from explorer.figures.lesson_comparisons import lesson_agreement
 from explorer.figures.lesson_costs import lesson_costs
@@ -47,7 +48,6 @@ from explorer.lessons.toml_table import LessonError, Table
 from explorer.lessons.values import (
     BY_HAND,
     COSTS,
-    GRANULARITIES,
     MATCHES,
     PICTURES,
     PREDICTIONS,
@@ -63,6 +63,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
 from explorer.ui.learn.class_board import as_csv
+from explorer.values.granularity import GRANULARITIES
 from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
@@ -151,7 +152,10 @@ def test_recipes_fit_every_model_that_is_offered(name):
 
 
 def test_roles_that_are_one_part_are_not_offered():
-    assert fits(opened("digits-mlp")[1], LESSONS["sensitivity"].experiment) is not None
+    experiment = LESSONS["sensitivity"].experiment
+    assert fits(opened("digits-mlp")[1], experiment) is not None
+    with pytest.raises(ExplorerError, match="needs a third one"):
+        next(run(experiment, "digits-mlp", lambda name: Analysed(*opened(name))))
 
 
 @pytest.mark.parametrize("name", LESSONS)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from converted import converted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -28,7 +29,7 @@ from explorer.errors import ExplorerError, LoadError, UnknownNameError
 from explorer.loaders.model_text import count_classes, load
 from explorer.loaders.pickled_calls import CodeFoundError, PickledCall
 from explorer.loaders.pickled_data import read_pickle
-from explorer.loaders.pt_weights import convert, read_pt
+from explorer.loaders.pt_weights import convert
 from explorer.loaders.weights import load_weights
 from explorer.machine import optional_packages
 
@@ -87,7 +88,7 @@ BESIDE = {
 def test_what_stands_next_to_the_weights_does_not_matter(what, is_zip, tmp_path):
     path, wanted = tmp_path / "w.pt", weights()
     torch.save({"model": wanted, "epoch": 3, **BESIDE[what]}, path, _use_new_zipfile_serialization=is_zip)
-    same(read_pt(path), torch.load(path, weights_only=False)["model"])
+    same(converted(path), torch.load(path, weights_only=False)["model"])
     model = Net()
     load_weights(model, path)
     same(model.state_dict(), wanted)
@@ -144,13 +145,13 @@ def test_a_whole_model_gives_its_weights_and_runs_nothing(tmp_path, monkeypatch)
     path, model = tmp_path / "w.pt", Net()
     torch.save({"model": model, "epoch": 1}, path)
     monkeypatch.setattr(Net, "__setstate__", lambda *_: pytest.fail("built"), raising=False)
-    same(read_pt(path), model.state_dict())
+    same(converted(path), model.state_dict())
 
 
 def test_a_scripted_model_gives_its_weights(tmp_path):
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Sequential(nn.ReLU(), nn.Linear(4, 2)))
     torch.jit.trace(model.eval(), torch.zeros(1, 3, 4, 4)).save(str(tmp_path / "w.pt"))
-    same(read_pt(tmp_path / "w.pt"), model.state_dict())
+    same(converted(tmp_path / "w.pt"), model.state_dict())
 
 
 NUMBERS = (
@@ -179,7 +180,7 @@ def test_tensors_of_every_kind_equal_those_that_torch_reads(is_zip, tmp_path):
     if is_zip:  # torch itself does not write it in the older form
         content["float8"] = torch.ones(4, dtype=torch.float8_e4m3fn)
     torch.save(content, path, _use_new_zipfile_serialization=is_zip)
-    same(read_pt(path), {name: tensor.contiguous() for name, tensor in torch.load(path).items()})
+    same(converted(path), {name: tensor.contiguous() for name, tensor in torch.load(path).items()})
 
 
 # --------------------------------------------------------------------------- several places
@@ -209,7 +210,7 @@ def test_equally_likely_places_are_listed(tmp_path):
     torch.save({"teacher": weights(), "student": weights()}, path)
     with pytest.raises(LoadError, match=r"in several places, 'teacher', 'student'; choose one with --key"):
         convert(path, tmp_path / "o")
-    same(read_pt(path, key="student"), weights())
+    same(converted(path, key="student"), weights())
 
 
 def test_parts_of_a_model_are_put_together_where_the_model_is_known(tmp_path):
@@ -227,13 +228,13 @@ def test_two_models_under_prefixes_of_one_file_are_not_guessed(tmp_path):
     torch.save(flat, path)
     with pytest.raises(LoadError, match=r"under 'query\.' and 'momentum\.'; write one .* --key query"):
         load_weights(Net(), path)
-    same(read_pt(path, key="query"), one)
+    same(converted(path, key="query"), one)
 
 
 def test_a_file_without_weights_says_what_it_holds(tmp_path):
     torch.save({"epoch": 3, "best": torch.tensor(0.5)}, tmp_path / "w.pt")
     with pytest.raises(LoadError, match=r"holds no tensors by name \(its keys are 'epoch', 'best'\)"):
-        read_pt(tmp_path / "w.pt")
+        converted(tmp_path / "w.pt")
 
 
 def test_no_tensor_is_lost_to_another_of_the_same_name(tmp_path):
@@ -241,7 +242,7 @@ def test_no_tensor_is_lost_to_another_of_the_same_name(tmp_path):
     with pytest.raises(LoadError, match="holds two tensors called '1', once as a number and once as a text"):
         convert(tmp_path / "w.pt", tmp_path / "o")
     torch.save({1: torch.zeros(2), "2": torch.ones(3)}, tmp_path / "w.pt")
-    assert set(read_pt(tmp_path / "w.pt")) == {"1", "2"}, "numbers alone are names"
+    assert set(converted(tmp_path / "w.pt")) == {"1", "2"}, "numbers alone are names"
 
 
 def test_no_place_is_lost_to_another_of_the_same_name(tmp_path):
@@ -249,10 +250,10 @@ def test_no_place_is_lost_to_another_of_the_same_name(tmp_path):
     torch.save({"state_dict": {1: one, "1": other}}, tmp_path / "w.pt")
     with pytest.raises(LoadError, match=r"holds weights in several places, .*choose one with --key"):
         convert(tmp_path / "w.pt", tmp_path / "o")
-    same(read_pt(tmp_path / "w.pt", key="state_dict.1"), one)
-    same(read_pt(tmp_path / "w.pt", key="state_dict.'1'"), other)
+    same(converted(tmp_path / "w.pt", key="state_dict.1"), one)
+    same(converted(tmp_path / "w.pt", key="state_dict.'1'"), other)
     torch.save({"state_dict": {1: one, "2": other}}, tmp_path / "w.pt")
-    same(read_pt(tmp_path / "w.pt", key="state_dict.2"), other)
+    same(converted(tmp_path / "w.pt", key="state_dict.2"), other)
 
 
 # --------------------------------------------------------------------------- in pieces, in several files
@@ -490,7 +491,7 @@ def test_a_mangled_file_is_one_sentence_or_the_same_weights(is_zip, tmp_path):
             del content[chance.randint(len(content)) :]
         path.write_bytes(content)
         try:
-            found = read_pt(path)
+            found = converted(path)
             assert all(tensor.numel() < 1000 for tensor in found.values())
         except (LoadError, UnknownNameError) as error:
             assert "\n" not in str(error) and len(str(error)) < 700

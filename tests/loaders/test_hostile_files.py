@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 import safetensors.torch
 import torch
+from converted import converted
 from PIL import Image
 from torch import nn
 
@@ -173,7 +174,7 @@ def test_a_crafted_exported_program_is_refused_by_its_name(tmp_path, canary, mon
         in one_sentence(load, MLP, checkpoint=str(path))
     )
     assert "files of models are not opened" in one_sentence(load, str(path))
-    assert "is an exported program" in one_sentence(pt_weights.read_pt, path)
+    assert "is an exported program" in one_sentence(converted, path)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_a_crafted_exported_program_is_refused_by_its_name(tmp_path, canary, mon
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_a_pickle_with_code_is_not_converted(content, is_zip, tmp_path, canary):
     torch.save(content(Crafted(canary)), tmp_path / "w.pt", _use_new_zipfile_serialization=is_zip)
-    said = one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    said = one_sentence(converted, tmp_path / "w.pt")
     assert said == (
         f"'w.pt' calls {os.mkdir.__module__}.mkdir, which could run code, so nothing of it was read; "
         "save model.state_dict() alone and give that."
@@ -196,9 +197,9 @@ def test_the_crafted_object_would_run_elsewhere(tmp_path):
 
 def test_plain_pickles_are_not_converted(tmp_path, canary):
     (tmp_path / "w.pt").write_bytes(pickle.dumps(nn.Linear(2, 2)))
-    assert "is damaged or not a file of torch.save" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    assert "is damaged or not a file of torch.save" in one_sentence(converted, tmp_path / "w.pt")
     (tmp_path / "w.pt").write_bytes(pickle.dumps(Crafted(canary)))
-    assert "which could run code" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    assert "which could run code" in one_sentence(converted, tmp_path / "w.pt")
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".bin", ".pt", ".pt2", ""])
@@ -218,18 +219,16 @@ def test_a_packed_archive_is_not_unpacked(tmp_path):
         for name in whole.namelist():
             bomb.writestr(name, bytes(50_000_000) if name.endswith("data/0") else whole.read(name))
     assert (tmp_path / "w.pt").stat().st_size < 100_000
-    assert "is damaged or not a file of torch.save" in one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    assert "is damaged or not a file of torch.save" in one_sentence(converted, tmp_path / "w.pt")
 
 
 def test_a_shape_that_repeats_one_number_is_counted_before_it_is_written_out(tmp_path):
     torch.save({"a": torch.zeros(1).expand(10**12)}, tmp_path / "w.pt")
     assert (tmp_path / "w.pt").stat().st_size < 2000
-    said = one_sentence(pt_weights.read_pt, tmp_path / "w.pt")
+    said = one_sentence(converted, tmp_path / "w.pt")
     assert said == "The tensors of 'w.pt' need 4,000,000,000,000 bytes; up to 17,179,869,184 are converted."
     torch.save({"a": torch.zeros(30)}, tmp_path / "w.pt")
-    assert "need 120 bytes; up to 100 are converted" in one_sentence(
-        pt_weights.read_pt, tmp_path / "w.pt", limit=100
-    )
+    assert "need 120 bytes; up to 100 are converted" in one_sentence(converted, tmp_path / "w.pt", limit=100)
 
 
 def test_names_of_tensors_choose_no_path(tmp_path, monkeypatch):
@@ -634,9 +633,9 @@ def test_a_crafted_batch_of_cifar_is_refused_by_its_checksum(tmp_path, canary):
 
 BOMBS = {
     "safetensors": "load('digits-mlp', checkpoint=place)",
-    "shape": "read_pt(place)",
+    "shape": "convert(place, place + '.converted')",
     "picture": "load_data('folder:' + place, Reader((3, 4, 4), 1, Preset())).split('tuning')",
-    "bytes": "read_pt(place)",
+    "bytes": "convert(place, place + '.converted')",
 }
 
 
@@ -669,7 +668,7 @@ def test_bombs_stay_within_a_limit_on_memory(tmp_path):
         lines.append(f"attempt(lambda place: {call}, {str(bomb(what, folder))!r})")
     program = f"""
 import resource
-from explorer.loaders.pt_weights import read_pt
+from explorer.loaders.pt_weights import convert
 from explorer.data.source_text import load_data
 from explorer.data.reader import Reader
 from explorer.errors import ExplorerError

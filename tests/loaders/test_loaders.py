@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import socket
+import sys
 import threading
 from contextlib import nullcontext
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 import pytest
 import safetensors.torch
 import torch
+from converted import converted
 from torch import nn
 
 from explorer.audit.audit import audit
@@ -435,7 +437,8 @@ def test_classes_models_and_declared_shapes_work(file, name, shape):
     assert subject.model(subject.example).dim() == 2
 
 
-def test_the_id_tells_shapes_and_code_apart(file):
+def test_the_id_tells_shapes_and_code_apart(file, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)  # as users have it: the change is within a second
     first, larger = load(f"{file}:build"), load(f"{file}:build@3x16x16")
     file.write_text(FILE.replace("torch.relu", "torch.tanh"))
     changed = load(f"{file}:build")
@@ -664,7 +667,7 @@ def test_containers_and_prefixes_are_taken_off(tmp_path):
         {"model_state_dict": {f"_orig_mod.module.{name}": tensor for name, tensor in weights.items()}},
     ):
         torch.save(content, path)
-        found = pt_weights.read_pt(path)
+        found = converted(path)
         assert found.keys() == weights.keys() and all(
             torch.equal(found[name], weights[name]) for name in weights
         )
@@ -672,7 +675,7 @@ def test_containers_and_prefixes_are_taken_off(tmp_path):
 
 def test_the_words_of_a_training_program_beside_the_weights_do_no_harm(tmp_path):
     torch.save({"model": Tied().state_dict(), "args": argparse.Namespace(lr=0.1)}, tmp_path / "w.pt")
-    assert "enter.weight" in pt_weights.read_pt(tmp_path / "w.pt")
+    assert "enter.weight" in converted(tmp_path / "w.pt")
 
 
 def test_tied_and_turned_tensors_are_stored_each_on_its_own(tmp_path):
@@ -693,13 +696,13 @@ def test_tied_and_turned_tensors_are_stored_each_on_its_own(tmp_path):
 def test_odd_tensors_and_odd_targets_are_one_sentence(tmp_path):
     torch.save({"a": torch.eye(3).to_sparse()}, tmp_path / "w.pt")
     with pytest.raises(LoadError, match=r"'a' in 'w\.pt' is sparse; convert a model with plain weights"):
-        pt_weights.read_pt(tmp_path / "w.pt")
+        converted(tmp_path / "w.pt")
     torch.save({"a": torch.eye(3)}, tmp_path / "w.pt")
     with pytest.raises(LoadError, match=r"'.*none/w' cannot be written \(No such file or directory\)"):
         pt_weights.convert(tmp_path / "w.pt", tmp_path / "none" / "w")
     torch.save([1], tmp_path / "w.pt")
     with pytest.raises(LoadError, match="holds no tensors by name"):
-        pt_weights.read_pt(tmp_path / "w.pt")
+        converted(tmp_path / "w.pt")
 
 
 # --------------------------------------------------------------------------- limits

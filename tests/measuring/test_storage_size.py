@@ -5,12 +5,13 @@ import zlib
 import pytest
 import torch
 from safetensors.torch import load, save
+from stored_tensors import from_bytes
 from torch import nn
 
 from explorer.errors import ExplorerError, UnknownNameError
 from explorer.measuring import storage_size
 from explorer.measuring.deflated import deflated
-from explorer.measuring.storage_size import from_bytes, sizes, to_bytes
+from explorer.measuring.storage_size import sizes, to_bytes
 
 FLOATS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 FORMATS = ("dense", "csr", "bitmask", "deflate")

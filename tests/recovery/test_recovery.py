@@ -10,6 +10,7 @@ import pytest
 import torch
 from zoo import odd
 
+import explorer
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError, RecipeError
@@ -392,6 +393,6 @@ def test_lost_weights_are_told():
 
 def test_a_foreign_recipe_is_refused_before_anything_is_trained(tmp_path):
     with pytest.raises(ExplorerError, match="nowhere"):
-        next(recover(Analysed(CNN, GRAPH), Recipe(channels={"nowhere": 0.5}), SHORT, FEW, root=tmp_path))
+        explorer.recover(Analysed(CNN, GRAPH), Recipe(channels={"nowhere": 0.5}), SHORT, FEW, root=tmp_path)
     with pytest.raises(RecipeError):
         RecoveryPlan("no_such_method")

@@ -55,6 +55,19 @@ def test_what_is_put_is_got(store):
     assert store.run(name).report == report() and name == RunKey.of(report()).name
 
 
+def test_beyond_its_quota_a_store_keeps_no_run_and_deletes_none(tmp_path):
+    size = len(file_of(Store(tmp_path), Store(tmp_path).put(report())).read_bytes())
+    store = Store(tmp_path, quota=2 * size + 100)
+    store.put(report(0.25))
+    with pytest.raises(ExplorerError, match="no room for another; delete some"):
+        store.put(report(0.75))
+    assert len(store.runs()) == 2
+    store.put(report(0.25), note="x")  # in place of the same run
+    store.delete(store.runs()[0].name)
+    store.put(report(0.75))
+    assert len(store.runs()) == 2 and len(Store(tmp_path).runs()) == 2
+
+
 def test_an_infinite_loss_is_kept(store):
     diverged = report(pruned=Measurement(loss=float("inf"), samples=512))
     store.put(diverged)

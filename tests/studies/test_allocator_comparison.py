@@ -84,6 +84,15 @@ def test_an_allocator_that_cannot_take_part_says_why(tmp_path):
         outcome(compare_allocators(analyse(odd("chain")), plan, FEW, folder=tmp_path))
 
 
+def test_those_that_were_named_share_the_error_rate(tmp_path):
+    plan = ComparisonPlan((0.5,), after=("none",), allocators=("lamp", "erk"))
+    rows = outcome(compare_allocators(analyse(load("digits-mlp")), plan, FEW, folder=tmp_path))
+    assert [row.allocator for row in rows] == ["uniform", "lamp", "erk"]
+    assert rows[1].gain.level == pytest.approx(1 - 0.05 / 2)
+    with pytest.raises(ExplorerError, match="No allocator named 'even'"):
+        ComparisonPlan(allocators=("even",))
+
+
 def test_the_verb_prints_it(compared, monkeypatch, capsys):
     from explorer.values.progress import Step
 
@@ -95,5 +104,12 @@ def test_the_verb_prints_it(compared, monkeypatch, capsys):
     assert main("study allocators digits-mlp --json".split()) == 0
     data = json.loads(capsys.readouterr().out)
     assert len(data["models"][0]["rows"]) == len(rows)
+    assert main("study allocators digits-mlp --markdown".split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| model | removed | allocator | right after the cut | repaired by least squares |"
+    assert len(lines) == 2 + len(ALLOCATORS)
+    uniform, repaired = rows[0].measured, rows[len(ALLOCATORS)].measured
+    cells = f"| {100 * uniform.accuracy:.1f} | {100 * repaired.accuracy:.1f} |"
+    assert lines[2] == f"| `digits-mlp` | 50 % | `uniform` {cells}"
     assert main("study allocators digits-mlp --removed 1.5".split()) == 2
     assert "--removed takes fractions" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,12 +15,14 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
-from explorer.planning.joint_plan import JointWish, joint_plan, predicted_loss
+from explorer.measuring.statistics import looks_level
+from explorer.planning.joint_plan import JointWish, joint_plan, joint_reach, predicted_loss
 from explorer.planning.recipe_costs import CostModel
 from explorer.pruning.block_scores import block_scores, lowest_blocks
 from explorer.registry import BLOCK_CRITERIA
 from explorer.signals.calibration import training_data
 from explorer.studies.block_scan import block_scan
+from explorer.studies.joint_losses import joint_losses, kinds_of
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.values import ScanPlan
 from explorer.values.choice import Choice
@@ -122,7 +125,7 @@ def test_what_is_locked_stays_and_what_cannot_be_reached_is_refused(model, block
 
 def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch, capsys):
     monkeypatch.setattr("explorer.commands.plan.opened", lambda _: model)
-    words = "plan residual --target 0.4 --cost macs --over block,channel,weight --samples 100"
+    words = "plan residual --target 0.4 --cost macs --over blocks,channel,weights --samples 100"
     assert main([*words.split(), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     recipe, report = Recipe.from_json(plan["recipe"]), plan["report"]
@@ -134,5 +137,45 @@ def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch,
     assert main(words.split()) == 0, "the scans are on disk now"
     text = capsys.readouterr().out
     assert f"add up to {plan['predicted_loss_growth']:+.3f} nats" in text
-    assert main(words.replace("weight", "layer").split()) == 2
-    assert "--over names some of block, channel, weight" in capsys.readouterr().err
+    assert main(words.replace("weights", "layer").split()) == 2
+    assert "No granularity named 'layer'. Available: block, channel, weight." in capsys.readouterr().err
+
+
+def test_a_budget_is_spent_over_blocks_and_channels(model, own_cache, monkeypatch, capsys):
+    monkeypatch.setattr("explorer.commands.budget.opened", lambda _: model)
+    words = "budget residual --largest-drop 0.1 --over block,channel --samples 200 --looks 4 --json".split()
+    assert main(words) == 0
+    budget = json.loads(capsys.readouterr().out)
+    best = next(one["report"] for one in budget["tried"] if one["target"] == budget["best"])
+    assert "blocks.2" in best["recipe"]["blocks"], "the block that does nothing goes first"
+    assert best["drop"]["high"] <= 0.1 and best["drop"]["level"] == looks_level(4)
+    assert len(budget["tried"]) == 4
+    assert main([*words, "--allocator", "lamp"]) == 2
+    assert "either --over or --allocator" in capsys.readouterr().err
+
+
+def test_a_plan_reaches_as_far_as_its_scans(model, blocks):
+    wish = JointWish({"block": blocks.losses()})
+    low, high = joint_reach(model, Recipe(), wish)
+    costs = CostModel.of(model.subject, model.profile)
+    bare = costs.cost(Recipe(blocks=tuple(NAMES)), "params") / costs.cost(Recipe(), "params")
+    assert low == 0 and high == pytest.approx(1 - bare)
+    locked = replace(wish, locked=frozenset({("block", name) for name in NAMES[1:]}))
+    assert joint_reach(model, Recipe(), locked)[1] < high
+
+
+def test_scans_that_come_with_a_sample_are_not_measured_again(own_cache, monkeypatch):
+    sample = analyse(load("digits-mlp"))
+    assert kinds_of(sample) == ("channel", "weight")
+
+    def refused(*_, **__):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr("explorer.studies.joint_losses.scan", refused)
+    found = outcome(as_work(joint_losses(sample, Recipe(), ("block", "channel", "weight"), QUICK)))
+    assert found["block"] == {} and set(found["channel"]) == set(sample.profile.free_groups)
+    with pytest.raises(AssertionError, match="measured again"):  # by another criterion
+        other = Recipe(criterion=Choice("l2"))
+        outcome(as_work(joint_losses(sample, other, ("channel",), QUICK)))
+    with pytest.raises(ExplorerError, match="some of block, channel, weight, got 'layer'"):
+        outcome(as_work(joint_losses(sample, Recipe(), ("layer",), QUICK)))

@@ -7,24 +7,26 @@ import torch
 from calibrated import with_data
 from zoo import odd
 
-from explorer.errors import ExplorerError, RecipeError, UnknownNameError
+from explorer.errors import ExplorerError, UnknownNameError
 from explorer.graph.analysed import analyse
 from explorer.registry import CRITERIA
 from explorer.studies.criteria_agreement import (
     ALL,
     Agreement,
-    Comparison,
     Overall,
     Ratings,
-    compare,
     kept,
     rate,
 )
-from explorer.studies.rank_correlation import kendall, ranks, spearman
+from explorer.studies.rank_correlation import kendalls, ranks, spearman
 from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 UP, DOWN = torch.arange(5.0), -torch.arange(5.0)
+
+
+def kendall(a, b):
+    return kendalls(torch.stack([a, b]))[0][1]
 
 
 def test_ranks_share_their_mean_where_values_are_equal():
@@ -89,30 +91,30 @@ def test_the_most_even_votes_come_first():
 
 def test_all_criteria_of_a_model_are_compared():
     subject = with_data("residual")
-    steps = list(compare(analyse(subject), Recipe(), 0.5))
+    steps = list(rate(analyse(subject), Recipe()))
     result = steps[-1].value
-    assert isinstance(result, Comparison) and not any(step.value for step in steps[:-1])
-    assert [found.group for found in result.groups] == ["stem", "a"] and not result.left_out
-    assert result.groups[0].criteria == tuple(CRITERIA)
-    l1, bn = (result.groups[0].criteria.index(name) for name in ("l1", "l2"))
-    assert result.groups[0].spearman[l1][bn] > 0.5
+    assert isinstance(result, Ratings) and not any(step.value for step in steps[:-1])
+    every = result.at(ALL, 0.5)
+    assert isinstance(every, Overall) and not result.left_out
+    assert [one.group for one in every.groups] == ["stem", "a"]
+    assert every.groups[0].criteria == tuple(CRITERIA)
+    l1, l2 = (every.groups[0].criteria.index(name) for name in ("l1", "l2"))
+    assert every.groups[0].spearman[l1][l2] > 0.5
 
 
 def test_criteria_that_cannot_rate_the_model_are_left_out_with_their_reason():
     subject = odd("no_bias")
-    result = outcome(compare(analyse(subject), Recipe(), 0.5))
-    assert {"taylor", "wanda", "bn_scale"} <= set(result.left_out) and "l1" in result.groups[0].criteria
+    result = outcome(rate(analyse(subject), Recipe()))
+    assert {"taylor", "wanda", "bn_scale"} <= set(result.left_out) and "l1" in result.scores
     assert "training data" in result.left_out["taylor"] and "norms" in result.left_out["bn_scale"]
 
 
 def test_a_choice_of_criteria():
     subject = odd("chain")
-    result = outcome(compare(analyse(subject), Recipe(), 0.5, criteria=["random", "l1"]))
-    assert result.groups[0].criteria == ("random", "l1")
+    result = outcome(rate(analyse(subject), Recipe(), criteria=["random", "l1"]))
+    assert result.at(ALL, 0.5).criteria == ("random", "l1")
     with pytest.raises(UnknownNameError):
-        list(compare(analyse(subject), Recipe(), 0.5, criteria=["l1", "l3"]))
-    with pytest.raises(RecipeError):
-        list(compare(analyse(subject), Recipe(), 1.0))
+        list(rate(analyse(subject), Recipe(), criteria=["l1", "l3"]))
 
 
 def test_nothing_to_compare_is_said():
@@ -128,7 +130,7 @@ def test_nothing_to_compare_is_said():
 
     subject = subject_of(Alone(), torch.randn(4, 3))
     with pytest.raises(ExplorerError, match="nothing to compare"):
-        list(compare(analyse(subject), Recipe(), 0.5))
+        list(rate(analyse(subject), Recipe()))
 
 
 def test_many_channels_are_compared_in_portions(monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from explorer.commands.main import main
+from explorer.commands.printing.study_markdown import live_markdown
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -16,7 +17,7 @@ from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.recovery.training_plan import suggested
 from explorer.studies import live_numbers as study
-from explorer.studies.equal_parameters import NEAR, mixed
+from explorer.studies.equal_parameters import NEAR, RATED_BY, mixed
 from explorer.studies.kept_rows import KeptRows
 from explorer.studies.live_numbers import NUMBERS, LiveNumbers, LivePlan, Tried, pooled
 from explorer.values.progress import outcome, values_of
@@ -117,6 +118,14 @@ def test_single_weights_are_rated_by_criteria_that_rate_weights():
     assert all(named.recipe.weights and not named.recipe.channels for named in first)
 
 
+def test_only_the_allocators_that_were_asked_for_propose_recipes():
+    found = mixed(analyse(load("digits-mlp")), "channel", 0.3, ("erk", "sensitivity_budget"))
+    names = [named.name for named, _ in zip(found, range(16), strict=False)]
+    assert [name for name in names if not name.startswith("random")] == [
+        f"erk, {criterion}" for criterion in RATED_BY
+    ]
+
+
 def test_numbers_are_those_of_pruning(measured):
     model, _, steps = measured
     assert [len(step.tried) for step in steps] == list(range(1, 9)) and steps[-1].finished
@@ -170,9 +179,40 @@ def test_the_verb_prints_what_was_measured(measured, monkeypatch, capsys, tmp_pa
     assert "digits-mlp: 8 recipes of channels that leave 50.0 % of the parameters" in out
     assert "Mean of 2 models" in out and "repaired by least squares" in out
     assert b"Which number predicts" in file.read_bytes()
+    assert main([*words, "--markdown"]) == 0
+    assert "| repaired by least squares |" in capsys.readouterr().out
     assert main([*words, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert data["models"][0] == json.loads(json.dumps(steps[-1].to_json())) and data["mean"]["value"]
+
+
+def test_the_markdown_table_has_a_column_for_each_model_and_says_what_is_better():
+    order = [float(n) for n in range(20)]
+    chance = torch.randperm(20, generator=torch.Generator().manual_seed(0)).tolist()
+    good = known(one_shot=chance, repaired=order, retrained=[n / 20 for n in order])
+    bare = known(one_shot=order, repaired=order, retrained=[n / 20 for n in order])
+    lines = live_markdown([good, bare]).splitlines()
+    assert lines[0] == "Retrained from 0.0 to 95.0 % (`m`), 0.0 to 95.0 % (`m`)."
+    assert lines[2] == "| number | `m`, 20 recipes | `m`, 20 recipes | mean | minus right after the cut |"
+    (repaired, *_) = (line for line in lines if line.startswith("| repaired by least squares"))
+    cells = [cell.strip() for cell in repaired.split("|")[2:-1]]
+    assert cells[0] == "1.00 (1.00 to 1.00), better" and cells[1] == "1.00 (1.00 to 1.00)"
+    assert cells[2] == "1.00 (1.00 to 1.00)" and cells[3].startswith("+0.")
+    assert "| norms recalibrated | - | - | - |  |" in lines
+
+
+def test_each_model_may_have_epochs_of_its_own(measured, monkeypatch, capsys):
+    plans = []
+
+    def noted(_, plan, *__):
+        plans.append(plan.epochs)
+        return iter_of(measured[2][-1])
+
+    monkeypatch.setattr("explorer.commands.study.live_numbers", noted)
+    assert main("study live-numbers digits-mlp digits-mlp --epochs 10,3".split()) == 0 and plans == [10, 3]
+    assert main("study live-numbers digits-mlp digits-mlp --epochs 4".split()) == 0 and plans[2:] == [4, 4]
+    assert main("study live-numbers digits-mlp --epochs 10,3".split()) == 2 and len(plans) == 4
+    assert "one for each model" in capsys.readouterr().err
 
 
 def iter_of(found):
@@ -188,6 +228,7 @@ def iter_of(found):
         ({"left": 1.0}, "--left must be between"),
         ({"epochs": 0}, "--epochs must be"),
         ({"training": 1}, "--training must be"),
+        ({"allocators": ("even",)}, "No allocator named 'even'"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(plan, sentence):

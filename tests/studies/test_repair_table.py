@@ -68,5 +68,17 @@ def test_the_verb_prints_it(measured, monkeypatch, capsys):
     monkeypatch.setattr("explorer.commands.study.repair_table", lambda *_: iter([Step(measured[2])]))
     assert main("study repairs digits-cnn".split()) == 0
     assert "least squares" in capsys.readouterr().out
+    assert main("study repairs digits-cnn --markdown".split()) == 0
+    head, _, line = capsys.readouterr().out.splitlines()
+    assert head.startswith(
+        "| model | channels removed | one-shot | norms recalibrated | least squares | 1 epoch"
+    )
+    lost = measured[2][2].drop
+    assert line.startswith("| `digits-cnn` | 50 % | ") and f"| {100 * lost.estimate:.1f} (" in line
     assert main("study repairs digits-cnn --epochs one".split()) == 2
     assert "--epochs takes whole numbers" in capsys.readouterr().err
+
+
+def test_a_question_without_a_markdown_table_says_so(capsys):
+    assert main("study criteria digits-cnn --markdown".split()) == 2
+    assert "has no Markdown table" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
 from explorer.lessons.lesson_files import CONTENT, TEMPLATE, parse
 from explorer.loaders.model_text import load
-from explorer.pruning.checks import check_brought, check_parts
+from explorer.pruning.checks import check_brought, check_recipe
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.runs.store import Store
 from explorer.runs.stored_run import Run
@@ -111,7 +111,7 @@ def test_recipes(graph):
     def read(data):
         recipe = Recipe.from_json(data)
         check_brought(graph.profile, recipe)
-        check_parts(graph.profile, recipe)
+        check_recipe(graph.profile, recipe)
         assert Recipe.from_url(recipe.to_url()) == recipe
 
     recipe = Recipe(channels={"hidden1": 0.5}, weights={"hidden1": 0.3}, remove={"hidden2": (1, 2)})

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..printing.output import note
+from .data import data_of
 
 if TYPE_CHECKING:  # these import torch, and --help has to be quick
     from ...cluster.address import ClusterAddress
@@ -112,5 +113,5 @@ def shared_studies(arguments: argparse.Namespace) -> Iterator["Studies"]:
 def _source(arguments: argparse.Namespace, model: str) -> "SubjectSource":
     from ...cluster.subject_source import SubjectSource
 
-    words = (arguments.checkpoint, arguments.data, arguments.task, arguments.metric)
+    words = (arguments.checkpoint, data_of(model, arguments), arguments.task, arguments.metric)
     return SubjectSource(model, *words).anywhere

@@ -15,6 +15,7 @@ from ...registry import LOADERS, SAMPLES
 from ...values.subject import Subject
 from ..printing.output import note
 from ..verbs import VERBS
+from .data import add_data, data_of
 from .task import add_task
 
 
@@ -27,9 +28,7 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
         metavar="FILE",
         help="other weights for the same architecture: .safetensors, .pt, or a folder",
     )
-    parser.add_argument(
-        "--data", metavar="SOURCE", help="data set, instead of the model's own: digits, folder:PATH ..."
-    )
+    add_data(parser, several=several)
     add_task(parser)
 
 
@@ -86,7 +85,7 @@ def loaded(model: str, arguments: argparse.Namespace) -> Subject:
     return load(
         model,
         checkpoint=arguments.checkpoint,
-        data=arguments.data,
+        data=data_of(model, arguments),
         task=arguments.task,
         metric=arguments.metric,
     )

@@ -15,11 +15,12 @@ from ...machine.environment import pick_device
 from ...planning.allocation import Allocation
 from ...planning.latency_plan import allocated
 from ...pruning.block_scores import lowest_blocks
-from ...pruning.checks import check_brought, check_parts
+from ...pruning.checks import check_brought, check_recipe
 from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
 from ...values.choice import Choice
+from ...values.granularity import GRADED, PLURALS, Graded, Granularity, read_granularity
 from ...values.link import JSON_LIMIT
 from ...values.profile import ModelProfile
 from ...values.progress import as_work
@@ -140,33 +141,54 @@ def one_ratio(text: str, part: str) -> float:
 
 
 def recipe_of(arguments: argparse.Namespace, model: Analysed) -> Recipe:
-    """Return the recipe that the flags describe, checked against the model.
+    """Return the recipe that the flags describe. It is checked against the model here, once, before an
+    allocator chooses ratios.
 
     Raises:
         ExplorerError: a value that is not allowed, or a part, criterion or allocator that does not exist.
     """
-    recipe = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
-    check_brought(model.profile, recipe)
+    before = read_recipe(arguments.recipe) if arguments.recipe else Recipe()
+    asked = _asked(arguments, model, before)
+    (check_brought if arguments.recipe else check_recipe)(model.profile, asked)
+    if arguments.allocator:
+        asked = _allotted(arguments, model, before, asked)
+    if arguments.blocks and _is_number(arguments.blocks):
+        asked = replace(asked, blocks=_lowest_blocks(arguments, model, asked.seed))
+    return asked
+
+
+def _asked(arguments: argparse.Namespace, model: Analysed, before: Recipe) -> Recipe:
+    """Return the recipe of the file and the flags. With an allocator every part is at the overall target."""
     given = {name: getattr(arguments, name) for name in GIVEN if getattr(arguments, name) is not None}
-    recipe = replace(recipe, **given, criterion=_criterion(arguments, recipe.criterion))
+    recipe = replace(before, **given, criterion=_criterion(arguments, before.criterion))
     if not arguments.allocator and given_parameters(arguments, "allocator"):
         raise RecipeError(
             f"Parameter {next(iter(given_parameters(arguments, 'allocator')))!r} needs an --allocator."
         )
-    if arguments.allocator and arguments.channels is None and arguments.weights is None:
+    asked = [one for one in GRADED if getattr(arguments, PLURALS[one]) is not None]
+    if arguments.allocator and not asked:
         raise RecipeError("--allocator needs an overall target: give one ratio with --channels or --weights.")
-    for granularity, family in (("channel", "channels"), ("weight", "weights")):
-        if getattr(arguments, family) is not None:
-            recipe = _with_ratios(arguments, model, recipe, granularity, family)
+    for granularity in asked:
+        recipe = recipe.with_ratios(granularity, _ratios(arguments, model, granularity))
     if arguments.pattern and arguments.weights is None and not recipe.weights:
         recipe = replace(
             recipe, weights=dict.fromkeys(model.profile.prunable_layers, _pattern_ratio(recipe.pattern))
         )
-    if arguments.blocks:
-        recipe = replace(recipe, blocks=_blocks(arguments, model, recipe))
-    CRITERIA[recipe.criterion.name].check(recipe.criterion.params)
-    check_parts(model.profile, recipe)
-    return recipe
+    named = arguments.blocks and not _is_number(arguments.blocks)
+    return replace(recipe, blocks=blocks_of(arguments.blocks, model.profile)) if named else recipe
+
+
+def _allotted(arguments: argparse.Namespace, model: Analysed, before: Recipe, asked: Recipe) -> Recipe:
+    """Return what was asked for, with the ratios that the allocator chooses. It chooses from what the file
+    says; channels first.
+    """
+    chosen = [one for one in GRADED if getattr(arguments, PLURALS[one]) is not None]
+    recipe = replace(asked, channels=before.channels, weights=before.weights, blocks=before.blocks)
+    for granularity in chosen:
+        recipe = _allocated(arguments, model, recipe, granularity)
+    for granularity in set(GRADED) - set(chosen):
+        recipe = recipe.with_ratios(granularity, asked.ratios(granularity))
+    return replace(recipe, blocks=asked.blocks)
 
 
 def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
@@ -176,25 +198,23 @@ def _criterion(arguments: argparse.Namespace, before: Choice) -> Choice:
     return Choice(name, {**kept, **checked_parameters(CRITERIA[name], parameters)})
 
 
-def _with_ratios(
-    arguments: argparse.Namespace,
-    model: Analysed,
-    recipe: Recipe,
-    granularity: str,
-    family: str,
-) -> Recipe:
-    text, profile = getattr(arguments, family), model.profile
-    parts = profile.free_groups if family == "channels" else profile.prunable_layers
+def _ratios(arguments: argparse.Namespace, model: Analysed, granularity: Graded) -> dict[str, float]:
+    """Return the ratios of a flag, for an allocator its target for every part."""
+    family, parts = PLURALS[granularity], model.profile.parts(granularity)
+    text = getattr(arguments, family)
     if not parts and "=" not in text:
-        why = profile.error or "every one of them is frozen"
+        why = model.profile.error or "every one of them is frozen"
         raise RecipeError(f"--{family} has no part of {model.subject.name!r} to prune: {why}")
     if not arguments.allocator:
-        return recipe.with_ratios(granularity, ratios(text, parts, family))
+        return ratios(text, parts, family)
     if "=" in text:
         raise RecipeError(f"With --allocator, --{family} is one overall target in [0, 1), got {text[:80]!r}.")
-    target = one_ratio(text, arguments.allocator)
-    check_parts(profile, recipe.with_ratios(granularity, dict.fromkeys(parts, target)))
+    return dict.fromkeys(parts, one_ratio(text, arguments.allocator))
+
+
+def _allocated(arguments: argparse.Namespace, model: Analysed, recipe: Recipe, granularity: Graded) -> Recipe:
     name, params = allocator_of(arguments, arguments.allocator)
+    target = one_ratio(getattr(arguments, PLURALS[granularity]), name)
     losses = losses_for(arguments, model, recipe, name, granularity)
     wish = Allocation(Choice(name, params), target, granularity, losses=losses)
     return followed(
@@ -217,12 +237,21 @@ def allocator_of(arguments: argparse.Namespace, usual: str) -> tuple[str, dict[s
     return name, checked_parameters(ALLOCATORS[name], given_parameters(arguments, "allocator"))
 
 
+def kinds_from(text: str) -> tuple[Granularity, ...]:
+    """Return the kinds of units that --over names.
+
+    Raises:
+        UnknownNameError: one of them is none.
+    """
+    return tuple(read_granularity(word.strip()) for word in text.split(","))
+
+
 def losses_for(
     arguments: argparse.Namespace,
     model: Analysed,
     recipe: Recipe,
     allocator: str,
-    granularity: str,
+    granularity: Graded,
 ) -> Losses | None:
     """Return the losses that an allocator based on a scan needs: from disk if they were measured before,
     otherwise measured now.
@@ -232,7 +261,7 @@ def losses_for(
     """
     if not ALLOCATORS[allocator].traits["needs_scan"]:
         return None
-    plan = ScanPlan("channel" if granularity == "channel" else "weight", recipe=recipe)
+    plan = ScanPlan(granularity, recipe=recipe)
     conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
     result = followed(
         scan(model, plan, conditions),
@@ -251,19 +280,21 @@ def _pattern_ratio(pattern: str) -> float:
     return 1 - int(match[1]) / int(match[2]) if match else 0.0
 
 
-def _blocks(arguments: argparse.Namespace, model: Analysed, recipe: Recipe) -> tuple[str, ...]:
-    """Return the blocks that are named, or as many of the lowest as a number says."""
-    text, name = arguments.blocks.strip(), arguments.block_criterion
-    if not text.isdigit():
-        return blocks_of(text, model.profile)
-    work = lowest_blocks(model, int(text), Choice(name), recipe.seed, _device(arguments))
+def _is_number(blocks: str) -> bool:
+    """Whether --blocks says how many of the lowest blocks to remove, and not which."""
+    return blocks.strip().isdigit()
+
+
+def _lowest_blocks(arguments: argparse.Namespace, model: Analysed, seed: int) -> tuple[str, ...]:
+    count, name = int(arguments.blocks.strip()), arguments.block_criterion
+    work = lowest_blocks(model, count, Choice(name), seed, _device(arguments))
     return followed(as_work(work), lambda now: f"{now.label}: {now.done:,} of {now.total:,}")
 
 
 def blocks_of(text: str, profile: ModelProfile) -> tuple[str, ...]:
     """Return the blocks that are named; a module that is no block itself means all removable ones in it."""
     names: list[str] = []
-    for name in (word.strip() for word in text.split(",")):
+    for name in (word.strip() for word in text.strip().split(",")):
         known = any(block.name == name for block in profile.blocks)
         inside = [b.name for b in profile.blocks if b.name.startswith(f"{name}.") and b.reason is None]
         names += inside if inside and not known else [name]

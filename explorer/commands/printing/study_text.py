@@ -9,6 +9,7 @@ from ...studies.allocator_comparison import UNIFORM, AllocatorRow
 from ...studies.criteria_comparison import CriteriaRow
 from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, pooled
 from ...studies.repair_table import RepairRow
+from ...values.granularity import PLURALS
 from ...values.report import Drop
 from .output import percent, table
 
@@ -36,7 +37,7 @@ def _live_text(study: LiveNumbers) -> str:
     plan = study.plan
     retrained = sorted(b for _, _, b in study.pairs("one_shot"))
     head = (
-        f"{study.subject}: {len(study.tried)} recipes of {plan.granularity}s that leave "
+        f"{study.subject}: {len(study.tried)} recipes of {PLURALS[plan.granularity]} that leave "
         f"{percent(plan.left)} of the parameters, {study.samples:,} tuning samples, {plan.epochs} epochs; "
         f"retrained from {retrained[0]:.3g} to {retrained[-1]:.3g}"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...errors import ExplorerError
 from ...measuring.metric_words import metric_title
+from ...values.granularity import CHANNEL, PLURALS, WEIGHT, Graded
 from ...values.recipe import Recipe
 from ...values.report import Drop, Report, Verdict
 from .values import Scan, SensitivityPoint
@@ -57,10 +58,10 @@ def additivity(scan: Scan, recipe: Recipe, report: Report) -> Additivity:
         )
     if scan.plan.is_repaired != (recipe.after == "least_squares"):
         raise ExplorerError("Either the scan or the recipe is repaired by least squares, so they differ.")
-    other = "weight" if scan.plan.granularity == "channel" else "channel"
+    other: Graded = WEIGHT if scan.plan.granularity == CHANNEL else CHANNEL
     if recipe.ratios(other) or recipe.remove:
         raise ExplorerError(
-            f"The scan covers {scan.plan.granularity}s alone, and the recipe removes others too."
+            f"The scan covers {PLURALS[scan.plan.granularity]} alone, and the recipe removes others too."
         )
     singles = [_single(scan, part, ratio) for part, ratio in recipe.ratios(scan.plan.granularity).items()]
     expected = sum(estimate for estimate, _ in singles)

@@ -12,6 +12,7 @@ from ...graph.detours import detour, whole, working_nodes
 from ...graph.export import ModelGraph
 from ...measuring.evaluation import batch_size
 from ...pruning.masks import positions
+from ...values.granularity import WEIGHT, Graded
 from ...values.profile import Masks
 from .graph_pieces import Branch, Piece, Values, Workshop
 
@@ -167,12 +168,12 @@ def _needed(
     return result[::-1]
 
 
-def touched_tensors(graph: ModelGraph, granularity: str) -> dict[str, tuple[set[str], str | None]]:
+def touched_tensors(graph: ModelGraph, granularity: Graded) -> dict[str, tuple[set[str], str | None]]:
     """Return, for each part, (tensors that its pruning changes, its coupled group or None), in the order of
     the graph.
     """
     profile = graph.profile
-    if granularity == "weight":
+    if granularity == WEIGHT:
         return {name: ({layer.weight}, None) for name, layer in profile.prunable_layers.items()}
     none_kept = {
         name: torch.zeros(group.units, dtype=torch.bool) for name, group in profile.free_groups.items()

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...engine.conditions import Conditions
 from ...graph.analysed import Analysed
 from ...pruning.decision import calibrate
+from ...values.granularity import CHANNEL
 from ...values.progress import Step, Work
 from .additivity import Additivity, additivity
 from .scan_run import ScanRun, log_of
@@ -18,7 +19,7 @@ from .values import RATIOS, Scan, ScanPlan, SensitivityPoint
 
 __all__ = ["RATIOS", "Additivity", "Scan", "ScanPlan", "SensitivityPoint", "additivity", "known", "scan"]
 
-CHANNELS = ScanPlan("channel")
+CHANNELS = ScanPlan(CHANNEL)
 EVERYTHING = Conditions()
 
 

@@ -16,8 +16,9 @@ from ...machine.version import __version__
 from ...measuring.judging import judge_for, names_of
 from ...measuring.statistics import look_schedule, wilson
 from ...measuring.tally import EMPTY, Tally
-from ...pruning.checks import check_parts
+from ...pruning.checks import check_recipe
 from ...pruning.cutting import cut
+from ...values.granularity import CHANNEL, PLURALS, WEIGHT
 from ...values.profile import Saliencies
 from ...values.progress import Progress, Step, Work
 from ...values.recipe import Recipe
@@ -104,8 +105,8 @@ class ScanRun:
         self._touched = touched_tensors(model.graph, plan.granularity)
         if not self._touched:
             why = f": {model.profile.error}" if model.profile.error else "; each group is frozen."
-            raise ExplorerError(f"No {plan.granularity}s of this model can be pruned{why}")
-        check_parts(model.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
+            raise ExplorerError(f"No {PLURALS[plan.granularity]} of this model can be pruned{why}")
+        check_recipe(model.profile, self._recipe(next(iter(self._touched)), plan.ratios[0]))
         self._points = {part: self._points_of(part) for part in self._touched}
         self._log = log
         self._base: Tally = EMPTY
@@ -122,14 +123,14 @@ class ScanRun:
         same: dict[Any, list[float]] = {}
         for ratio in self._plan.ratios:
             same.setdefault(self._kind_of_cut(part, ratio), []).append(ratio)
-        is_channel = self._plan.granularity == "channel"
+        is_channel = self._plan.granularity == CHANNEL
         return [GrowingPoint(part, ratios, kind if is_channel else None) for kind, ratios in same.items()]
 
     def _kind_of_cut(self, part: str, ratio: float) -> float | str:
         """Return a value that is equal for two ratios that lead to the same cut: the share of units, which no
         score changes, or the n:m pattern.
         """
-        if self._plan.granularity == "weight":
+        if self._plan.granularity == WEIGHT:
             return ratio if self._plan.recipe.pattern == "free" else self._plan.recipe.pattern
         units = self._model.graph.profile.free_groups[part].units
         unscored = Saliencies({part: torch.zeros(units)}, {})
@@ -280,7 +281,7 @@ class ScanRun:
     def _progress(self) -> Progress:
         total = len(self._split)
         done = sum(total if point.finished else point.samples for point in self._all)
-        return Progress(done, total * len(self._all), f"scanning {self._plan.granularity}s")
+        return Progress(done, total * len(self._all), f"scanning {PLURALS[self._plan.granularity]}")
 
     def snapshot(self) -> Scan:
         """Return the points that have been counted, at their last look or between two."""

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any
 
 from ...errors import RecipeError
 from ...measuring.statistics import p_value_of, paired_p_value
+from ...values.granularity import CHANNEL, GRADED, Graded
 from ...values.recipe import Recipe, check_ratio
 from ...values.report import Drop, Measurement
 from .findings import PointFinding, findings
 from .stopping import Reach
 
-Granularity = Literal["channel", "weight"]
 RATIOS = tuple(i / 10 for i in range(1, 10))
 RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to within one point
 
@@ -24,7 +24,7 @@ class ScanPlan:
     """What is scanned.
 
     Args:
-        granularity: "channel" (each coupled group) or "weight" (each layer).
+        granularity: a part is a coupled group of channels, or a layer's weights.
         ratios: fractions removed, one point each for every part.
         tolerance: half-width at which a point is done (or a fifth of its drop, if more), of the interval for
             the result on all samples; None = exact.
@@ -34,14 +34,14 @@ class ScanPlan:
         RecipeError: a value is not allowed.
     """
 
-    granularity: Granularity = "channel"
+    granularity: Graded = CHANNEL
     ratios: tuple[float, ...] = RATIOS
     tolerance: float | None = 0.01
     recipe: Recipe = DENSE
 
     def __post_init__(self) -> None:
-        if self.granularity not in ("channel", "weight"):
-            raise RecipeError(f"Granularity must be channel or weight, got {self.granularity!r}.")
+        if self.granularity not in GRADED:
+            raise RecipeError(f"Granularity must be {' or '.join(GRADED)}, got {self.granularity!r}.")
         if self.tolerance is not None and not 0 < self.tolerance < 1:
             raise RecipeError(f"Tolerance must be in (0, 1), got {self.tolerance!r}.")
         kept = sorted({check_ratio("the scan", ratio) for ratio in self.ratios} - {0.0})
@@ -87,7 +87,7 @@ class SensitivityPoint:
     """
 
     part: str
-    granularity: Granularity
+    granularity: Graded
     ratio: float
     achieved: float
     correct: int

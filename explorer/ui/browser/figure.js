@@ -46,21 +46,25 @@ function withOwn(trace, own, meta) {
 
 function followOwn(plot) {
   const mark = plot.parentElement.querySelector(".prospect") ?? createMark(plot);
-  let frame;
+  let frame, isDue = false, isOver = false;
   const paint = () => { frame = undefined; paintMark(mark, plot, shelf.values.prospect, ownPoints(plot.layout.meta).at(-1)); };
   const soon = () => { frame ??= requestAnimationFrame(paint); };
   const move = () => {
+    isDue = false;
+    if (isOver) return;
     const own = ownPoints(plot.layout.meta), meta = plot.layout.meta;
     const places = plot.data.map((trace, place) => (["trail", "own"].includes(trace.meta) ? place : -1)).filter((place) => place >= 0);
     if (own.length === 0 || places.length === 0) return;
     const changed = places.map((place) => withOwn(plot.data[place], own, meta));
     window.Plotly.restyle(plot, { x: changed.map(({ x }) => x), y: changed.map(({ y }) => y), "error_y.array": changed.map(({ error_y: e }) => e?.array), "error_y.arrayminus": changed.map(({ error_y: e }) => e?.arrayminus) }, places);
   };
+  // the numbers come with the same answer, and are on the screen before Plotly draws, which takes several frames
+  const moveLater = () => { if (!isDue) { isDue = true; requestAnimationFrame(() => setTimeout(move)); } };
   let last = shelf.values.trail;
   const stop = shelf.listen(["prospect", "trail"], (prospect, trail) => {
-    if (trail !== last) { last = trail; move(); }
+    if (trail !== last) { last = trail; moveLater(); }
     soon();
   });
   plot.on("plotly_afterplot", soon);
-  return () => { stop(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
+  return () => { isOver = true; stop(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
 }

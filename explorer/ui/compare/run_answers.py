@@ -12,6 +12,7 @@ from ...background.lane import Lane
 from ...engine.conditions import Conditions
 from ...figures.side_by_side import classes_side_by_side
 from ...measuring.metric_words import metric_heading
+from ...pruning.checks import check_brought
 from ...runs.stored_run import Run
 from ...studies.flips import Contender, Poll, ask, class_accuracies, flips
 from ...values.progress import Progress
@@ -104,20 +105,18 @@ def _draw_progress(progress: Progress | None) -> None:
 def _ask(chosen: Sequence[Run]) -> None:
     homes = {run.name: offered(run) for run in chosen}
     first = homes[chosen[0].name]
-    asked = [
-        Contender(
-            called(run),
-            models.load_model(home),
-            run.report.recipe,
-            run.recovery.recovery if run.recovery else None,
-        )
-        for run, home in ((run, homes[run.name]) for run in chosen)
-    ]
+    asked = [_contender(run, homes[run.name]) for run in chosen]
     if len(set(homes.values())) == 1:
         asked.insert(0, Contender(DENSE, models.load_model(first), Recipe()))
     how: Conditions = replace(session.conditions(), split="tuning")
     session.resume(LANE)
     session.job(LANE, _question(chosen), lambda: ask(asked, how))
+
+
+def _contender(run: Run, home: str) -> Contender:
+    model, after = models.load_model(home), run.recovery.recovery if run.recovery else None
+    check_brought(model.profile, run.report.recipe)
+    return Contender(called(run), model, run.report.recipe, after)
 
 
 def _draw_flips(poll: Poll) -> None:

@@ -155,7 +155,7 @@ def _describe(name: str, note: str, tags: str) -> None:
 
 def _open(run: Run) -> None:
     session.set_model(keeping.offered(run))
-    session.set_recipe(run.report.recipe, f"run {run.name[:4]}")
+    session.bring_recipe(run.report.recipe, f"run {run.name[:4]}")
     keeping.comes_from(run.name)
     session.remember("go to", "prune.py")
 

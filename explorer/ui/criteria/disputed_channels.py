@@ -12,6 +12,7 @@ from ...background.lane import Lane
 from ...measuring.statistics import format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
+from ...values.granularity import CHANNEL
 from ...values.progress import Work
 from ...values.report import Drop
 from ...words import LABELS
@@ -79,7 +80,7 @@ def _draw(agreement: Agreement, settings: Hashable) -> None:
 
 def _row(dispute: Dispute, settled: Settled | None) -> dict[str, Any]:
     own = settled.alone.get(dispute.channel) if settled else None
-    row: dict[str, Any] = {LABELS["channel"]: dispute.channel, "Votes to keep": 100 * dispute.share}
+    row: dict[str, Any] = {LABELS[CHANNEL]: dispute.channel, "Votes to keep": 100 * dispute.share}
     row |= {CHANGE: _points(own)} if settled else {}
     return row | {"Kept by": ", ".join(dispute.kept_by), "Removed by": ", ".join(dispute.removed_by)}
 

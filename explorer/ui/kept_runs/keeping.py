@@ -43,8 +43,11 @@ WHY = (
 
 
 def store() -> Store:
-    """Return the runs of this machine's user."""
-    return Store(paths.cache())
+    """Return the runs of whoever is signed in; without sign-in those of this machine's user."""
+    person, offered = session.person(), settings.current()
+    if not person:
+        return Store(paths.cache())
+    return Store(paths.cache() / "people" / person, quota=offered.quota)
 
 
 # --------------------------------------------------------------------------- keeping
@@ -208,8 +211,9 @@ def _known() -> Report | None:
 def _check() -> None:
     model, recipe, parent = session.model(), session.recipe(), origin()
     how = Conditions(device=session.conditions().device, latency=False, dtype=session.conditions().dtype)
+    runs = store()  # of whoever is signed in, which the worker does not know
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: check(model, recipe, how, store(), parent))
+    session.job(LANE, _key(), lambda: check(model, recipe, how, runs, parent))
 
 
 def begin(action: Callable[..., None], *args: Any) -> None:
@@ -234,6 +238,7 @@ def check(
     """
     yield from calibrate(model, recipe, conditions.device)
     masks = masks_fingerprint(decide(model, recipe, conditions.device).masks)
+    kept.check_room()
     conditions, sentence = held_out(model.subject, conditions, kept)
 
     def put(measured: Report) -> Report:

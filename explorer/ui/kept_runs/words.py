@@ -10,6 +10,7 @@ from ...measuring.predicted_loss import loss_words
 from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.stored_run import Run
 from ...studies.recipe_search import TAG
+from ...values.granularity import GRADED, PLURALS
 from ...values.recipe import Recipe
 from ...values.report import Measurement, Report
 from ..drawing.measurement_cards import short
@@ -53,8 +54,8 @@ def summary(recipe: Recipe) -> str:
     >>> summary(Recipe(channels={"a": 0.25, "b": 0.5}, weights={"fc": 0.9}))
     '25-50 % of channels, 90 % of weights, l1'
     """
-    kinds = ((recipe.channels, "channels"), (recipe.weights, "weights"))
-    removed = [_range(ratios.values(), what) for ratios, what in kinds if ratios]
+    ratios = {PLURALS[kind]: recipe.ratios(kind).values() for kind in GRADED}
+    removed = [_range(given, what) for what, given in ratios.items() if given]
     by_hand = sum(map(len, recipe.remove.values()))
     removed += [f"{by_hand} by hand"] if by_hand else []
     blocks = len(recipe.blocks)

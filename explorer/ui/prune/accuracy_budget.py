@@ -13,14 +13,15 @@ from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS
 from ...values.choice import Choice
+from ...values.granularity import PLURALS, Graded
 from ...values.progress import Work
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
-from ..session.modes import GRANULARITY, MODES, BankName
-from . import sensitivity_scan
+from ..session.modes import MODES
+from . import joint_plan, sensitivity_scan
 
 LANE = Lane("budget")
 POINTS, BANK = "budget_points", "budget_bank"
@@ -32,13 +33,13 @@ HELP = (
 )
 
 
-def _bank() -> BankName:
+def _bank() -> Graded:
     """Return what is pruned: the shown bank, or in combined mode the chosen one."""
     return _banks().now()
 
 
 def _banks() -> Offer:
-    return Offer(BANK, MODES[session.mode()])
+    return Offer(BANK, {bank: PLURALS[bank] for bank in MODES[session.mode()]})
 
 
 def _allocator() -> str:
@@ -62,9 +63,11 @@ def _key() -> Hashable:
     """Return what the answer depends on: all of the recipe but the ratios that are searched for, unless they
     are locked.
     """
+    if joint_plan.is_chosen():
+        return joint_plan.settings_key(), _allowed()
     bank, recipe = _bank(), session.recipe()
-    kept = {part: ratio for part, ratio in recipe.ratios(GRANULARITY[bank]).items() if part in _locked()}
-    others = recipe.with_ratios(GRANULARITY[bank], kept).fingerprint
+    kept = {part: ratio for part, ratio in recipe.ratios(bank).items() if part in _locked()}
+    others = recipe.with_ratios(bank, kept).fingerprint
     losses = sensitivity_scan.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
     return (
         session.subject().id,
@@ -80,8 +83,9 @@ def _key() -> Hashable:
 
 
 def draw() -> None:
-    """Draw below the choice of an allocator: the allowed drop, the button, and what was found."""
-    if session.subject().task is None:
+    """Draw below the choice of an allocator or a plan: the allowed drop, the button, and what was found."""
+    joint = joint_plan.is_chosen()
+    if session.subject().task is None or (joint and joint_plan.unusable()):
         return
     scale = session.scale()
     st.number_input(
@@ -93,7 +97,7 @@ def draw() -> None:
         format="%g",
         help=HELP,
     )
-    if len(MODES[session.mode()]) > 1:
+    if len(MODES[session.mode()]) > 1 and not joint:
         _banks().select("What is removed")
     regions.watched("budget", _draw, LANE, facet=lambda: (_key(), asked_news(LANE)), progress=True)
 
@@ -104,8 +108,16 @@ def _job() -> AskedJob:
 
 def _search() -> Callable[[], Work[Budget]]:
     model, recipe, conditions, allowed = session.model(), session.recipe(), session.conditions(), _allowed()
+    if joint_plan.is_chosen():
+        wished = joint_plan.wished()
+
+        def planned() -> Work[Budget]:
+            wish = yield from wished()
+            yield from accuracy_budget(model, recipe, allowed, wish, conditions=conditions)
+
+        return planned
     losses, chosen = sensitivity_scan.losses().get(_bank()), Choice(_allocator(), _params())
-    wish = Allocation(chosen, granularity=GRANULARITY[_bank()], locked=_locked(), losses=losses)
+    wish = Allocation(chosen, granularity=_bank(), locked=_locked(), losses=losses)
     return lambda: accuracy_budget(model, recipe, allowed, wish, conditions=conditions)
 
 

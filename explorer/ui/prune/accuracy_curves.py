@@ -29,6 +29,7 @@ from ...studies.accuracy_curves import (
     timed,
 )
 from ...values.choice import Choice
+from ...values.granularity import CHANNEL, WEIGHT, WORDS, Graded
 from ...values.progress import Step, Work
 from ...values.recipe import Recipe
 from ...values.report import Report
@@ -43,12 +44,12 @@ from ..live.pushed import LiveValue, pushed
 from ..shared import settings
 
 LANE = Lane("curve")
-Along = Literal["strength", "channel", "weight", "both"]
+Along = Literal["strength", "both"] | Graded
 ALONGS: dict[Along, str] = {
     "strength": "this recipe, weaker and stronger",
-    "both": "channels against single weights",
-    "channel": "channels: an allocator's target",
-    "weight": "single weights: an allocator's target",
+    "both": f"{WORDS[CHANNEL]} against {WORDS[WEIGHT]}",
+    CHANNEL: f"{WORDS[CHANNEL]}: an allocator's target",
+    WEIGHT: f"{WORDS[WEIGHT]}: an allocator's target",
 }
 AXES: dict[Axis, str] = {
     "params": "parameters",
@@ -172,7 +173,7 @@ def _begin(asked: Question) -> JobState:
 
 def _alongs() -> Offer:
     free = session.profile().free_groups
-    possible = {along: words for along, words in ALONGS.items() if free or along in ("strength", "weight")}
+    possible = {along: words for along, words in ALONGS.items() if free or along in ("strength", WEIGHT)}
     return Offer("curve_along", possible, "strength")
 
 
@@ -276,10 +277,11 @@ def _kept() -> dict[str, Report]:
     if settings.current().classroom is not None:
         return {}
     subject = session.subject().id
-    key = (subject, keeping.store().changed(subject))
+    runs = keeping.store()
+    key = (str(runs.root), subject, runs.changed(subject))
     known: dict[str, Report] | None = _runs.get(key)
     if known is None:
-        kept = [run for run in keeping.store().runs(subject, MOST_KEPT) if not is_trial(run)]
+        kept = [run for run in runs.runs(subject, MOST_KEPT) if not is_trial(run)]
         known = _runs.put(key, {called(run): run.report for run in kept})
     return known
 

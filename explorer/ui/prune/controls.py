@@ -9,17 +9,20 @@ import streamlit as st
 from ...errors import ExplorerError
 from ...planning.allocate import reach
 from ...planning.allocation import Allocation
+from ...pruning.checks import rates_weights
 from ...registry import ALLOCATORS, CRITERIA
 from ...values.choice import Choice
+from ...values.granularity import PLURALS, WEIGHT
 from ...values.recipe import AFTER, REDUCTIONS
 from .. import session
 from ..drawing import layout, widgets
 from ..drawing.undo import draw_undo
 from ..kept_runs import keeping
-from ..session.modes import GRANULARITY, MODES, Mode, in_mode
+from ..session.modes import MODES, Mode, in_mode
 from . import (
     accuracy_budget,
     block_switches,
+    joint_plan,
     latency_plan,
     recipe_files,
     sensitivity_scan,
@@ -49,6 +52,7 @@ HELP = {
     "without batch norms. least_squares gives every layer that lost inputs the weights that best "
     "restore the dense layer's outputs: the strongest of the three, without any training.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
+    "joint target": "Of the whole model's cost, this much is saved.",
     "target": "Of all units that are shown and not locked, this much is removed.",
 }
 
@@ -99,11 +103,7 @@ def _mode() -> None:
 
 def _criteria(mode: Mode) -> list[str]:
     """Return the criteria that can rate what the mode removes."""
-    return [
-        name
-        for name, plugin in CRITERIA.items()
-        if "weights" not in MODES[mode] or plugin.traits["level"] == "weight"
-    ]
+    return [name for name, plugin in CRITERIA.items() if WEIGHT not in MODES[mode] or rates_weights(plugin)]
 
 
 def _criterion() -> None:
@@ -120,7 +120,7 @@ def _criterion() -> None:
 
 
 def _pattern() -> None:
-    if "weights" not in MODES[session.mode()]:
+    if WEIGHT not in MODES[session.mode()]:
         return
     now = session.recipe().pattern
 
@@ -197,6 +197,20 @@ def _presets() -> None:
 
 
 def _allocator() -> None:
+    with (
+        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.container(width=POPOVER_WIDTH),
+    ):
+        joint_plan.draw_way()
+        if joint_plan.is_chosen():
+            joint_plan.draw_choices()
+            joint_plan.draw(_target("joint target", HELP["joint target"]) / 100)
+        else:
+            _one_allocator()
+        accuracy_budget.draw()
+
+
+def _one_allocator() -> None:
     def take() -> None:
         name, per_cent, device = (
             accuracy_budget.ALLOCATOR.now(),
@@ -213,36 +227,26 @@ def _allocator() -> None:
         found = fill(session.model(), session.recipe(), session.mode(), how, session.locks())
         session.set_recipe(found, f"{name} at {per_cent} %")
 
-    with (
-        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
-        st.container(width=POPOVER_WIDTH),
-    ):
-        name = accuracy_budget.ALLOCATOR.select("Allocator")
-        st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
-        widgets.free_form(ALLOCATORS[name], key=name)
-        st.caption(layout.plain(_reach(name)))
-        target = st.slider(
-            "Overall target",
-            0,
-            LARGEST_TARGET,
-            USUAL_TARGET,
-            1,
-            format="%d %%",
-            key="target",
-            help=HELP["target"],
-        )
-        params = widgets.filled_in(ALLOCATORS[name], key=name)
-        if latency_plan.is_wanted(params):
-            latency_plan.draw(name, params, target / 100)
-        else:
-            st.button(
-                "Apply",
-                "apply",
-                "Locked faders stay where they are.",
-                lambda: session.attempt(take),
-                type="primary",
-            )
-        accuracy_budget.draw()
+    name = accuracy_budget.ALLOCATOR.select("Allocator")
+    st.caption(layout.plain(widgets.described(ALLOCATORS[name])))
+    widgets.free_form(ALLOCATORS[name], key=name)
+    st.caption(layout.plain(_reach(name)))
+    target = _target("target", HELP["target"])
+    params = widgets.filled_in(ALLOCATORS[name], key=name)
+    if latency_plan.is_wanted(params):
+        latency_plan.draw(name, params, target / 100)
+        return
+    st.button(
+        "Apply",
+        "apply",
+        "Locked faders stay where they are.",
+        lambda: session.attempt(take),
+        type="primary",
+    )
+
+
+def _target(key: str, help: str) -> int:
+    return st.slider("Overall target", 0, LARGEST_TARGET, USUAL_TARGET, 1, format="%d %%", key=key, help=help)
 
 
 def _reach(name: str) -> str:
@@ -253,7 +257,7 @@ def _reach(name: str) -> str:
         locked = frozenset(part for other, part in session.locks() if other == bank)
         wish = Allocation(
             Choice(name, params),
-            granularity=GRANULARITY[bank],
+            granularity=bank,
             locked=locked,
             losses=sensitivity_scan.losses().get(bank),
         )
@@ -261,5 +265,5 @@ def _reach(name: str) -> str:
             low, high = reach(session.model(), session.recipe(), wish)
         except ExplorerError as error:
             return str(error)
-        ends.append(f"{bank} {100 * low:.3g} to {100 * high:.4g} %")
+        ends.append(f"{PLURALS[bank]} {100 * low:.3g} to {100 * high:.4g} %")
     return f"Reachable targets: {', '.join(ends)}."

@@ -134,7 +134,7 @@ def _apply(subject: str, sequence: int, message: Mapping[str, Any]) -> None:
 def described(edit: Edit) -> str:
     """Return what was moved, in a few words.
 
-    >>> described(Edit(1, {"channels": {"conv1": 0.5}}, {}))
+    >>> described(Edit(1, {"channel": {"conv1": 0.5}}, {}))
     'conv1 to 50 %'
     """
     moved = [f"{part} to {ratio * 100:g} %" for row in edit.ratios.values() for part, ratio in row.items()]

@@ -1,12 +1,14 @@
 """The faders as a table: every part in one row; you can type, paste or fill down many ratios at once."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from ... import tables
 from ...errors import RecipeError
+from ...values.granularity import CHANNEL, GRADED, WEIGHT
 from ...values.recipe import Recipe, check_ratio
 from .. import session
 from ..live import regions
@@ -79,11 +81,11 @@ def edited(recipe: Recipe, banks: tuple[Bank, ...], rows: Mapping[Any, Mapping[s
         RecipeError: a part is fixed or is a switch with another ratio, or the number is not a ratio.
     """
     order = [(bank.name, strip) for bank in banks for strip in bank.strips]
-    ratios = {"channels": dict(recipe.channels), "weights": dict(recipe.weights)}
+    ratios = {bank: dict(recipe.ratios(bank)) for bank in GRADED}
     for row, cells in rows.items():
         bank, strip = order[int(row)]
         ratios[bank][strip.id] = _ratio(strip, cells.get("removed"))
-    return recipe.with_ratios("channel", ratios["channels"]).with_ratios("weight", ratios["weights"])
+    return replace(recipe, channels=ratios[CHANNEL], weights=ratios[WEIGHT])
 
 
 def _ratio(strip: Strip, per_cent: Any) -> float:

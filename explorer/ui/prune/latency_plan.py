@@ -12,17 +12,18 @@ from ...planning.allocation import Allocation
 from ...planning.allocation_context import NO_FASTER
 from ...planning.latency_plan import allocated
 from ...values.choice import Choice
+from ...values.granularity import CHANNEL, Graded
 from ...values.progress import Work, as_work
 from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
-from ..session.modes import GRANULARITY, MODES, BankName
+from ..session.modes import MODES
 from . import sensitivity_scan
 
 LANE = Lane("latency plan")
-BANK: BankName = "channels"  # zeros make nothing faster
+BANK: Graded = CHANNEL  # zeros make nothing faster
 HELP = (
     "Times the model with each part pruned alone, then with all together, in turns with the dense one, "
     "until the target is met. What was timed is kept, so another target takes less time."
@@ -54,11 +55,11 @@ def _key(allocator: str, params: dict[str, Any], target: float) -> Hashable:
     """Return what the plan depends on: all of the recipe but the ratios that are chosen, unless they are
     locked.
     """
-    recipe, granularity = session.recipe(), GRANULARITY[BANK]
-    kept = {part: ratio for part, ratio in recipe.ratios(granularity).items() if part in _locked()}
+    recipe = session.recipe()
+    kept = {part: ratio for part, ratio in recipe.ratios(BANK).items() if part in _locked()}
     return (
         session.subject().id,
-        recipe.with_ratios(granularity, kept).fingerprint,
+        recipe.with_ratios(BANK, kept).fingerprint,
         allocator,
         tuple(params.items()),
         target,
@@ -75,7 +76,7 @@ def _locked() -> frozenset[str]:
 def _plan(allocator: str, params: dict[str, Any], target: float) -> Callable[[], Work[Recipe]]:
     model, recipe, locked, device = session.model(), session.recipe(), _locked(), session.conditions().device
     losses = sensitivity_scan.losses().get(BANK)
-    wish = Allocation(Choice(allocator, params), target, GRANULARITY[BANK], locked, losses)
+    wish = Allocation(Choice(allocator, params), target, BANK, locked, losses)
     return lambda: as_work(allocated(model, recipe, wish, device))
 
 

@@ -10,6 +10,7 @@ from ...background.lane import Lane
 from ...figures.latency_staircase import latency_staircase
 from ...studies.latency_staircase import Staircase, nearest_fast
 from ...studies.sparse_kernels import why_not
+from ...values.granularity import CHANNEL
 from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
@@ -60,11 +61,11 @@ def snapped(edit: Edit) -> Edit:
     """Return the edit with its channels at fast widths, if the user has turned that on and the group's
     staircase is known.
     """
-    asked = edit.ratios.get("channels", {})
+    asked = edit.ratios.get(CHANNEL, {})
     if not asked or not session.shown(SNAPS):
         return edit
     fast = {group: nearest_fast(ratio, fast_ratios(group)) for group, ratio in asked.items()}
-    return replace(edit, ratios={**edit.ratios, "channels": fast})
+    return replace(edit, ratios={**edit.ratios, CHANNEL: fast})
 
 
 def _group() -> str:

@@ -9,9 +9,10 @@ from ...graph.analysed import Analysed
 from ...planning.allocate import allocate
 from ...planning.allocation import Allocation
 from ...values.choice import Choice
+from ...values.granularity import CHANNEL, WEIGHT, Graded
 from ...values.recipe import Recipe
 from ...values.subject import Subject
-from ..session.modes import GRANULARITY, MODES, BankName, Lock, Mode, in_mode
+from ..session.modes import MODES, Lock, Mode, in_mode
 from .console.strips import with_pattern
 
 REPAIR = "least_squares"  # wins back most of all that ask for no training
@@ -40,7 +41,7 @@ class StartingPoint:
     key: str
     name: str
     mode: Mode
-    targets: Mapping[BankName, tuple[str, float]]
+    targets: Mapping[Graded, tuple[str, float]]
     tooltip: str
     pattern: str = "free"
     repairs: bool = False
@@ -55,7 +56,7 @@ PRESETS = (
         "gentle",
         "Gentle: {share} of channels, repaired",
         "Structured",
-        {"channels": ("uniform", GENTLE)},
+        {CHANNEL: ("uniform", GENTLE)},
         "The same share of every layer's channels, then a repair without training. {why}",
         repairs=True,
     ),
@@ -63,7 +64,7 @@ PRESETS = (
         "sparse",
         "Sparse: 50 % of weights",
         "Unstructured",
-        {"weights": ("global_threshold", 0.5)},
+        {WEIGHT: ("global_threshold", 0.5)},
         "The smaller half of all weights becomes zero; the file and the time hardly change.",
         repairs=True,
     ),
@@ -71,7 +72,7 @@ PRESETS = (
         "pattern",
         "2:4 pattern of weights",
         "Unstructured",
-        {"weights": ("uniform", 0.5)},
+        {WEIGHT: ("uniform", 0.5)},
         "Two of each four consecutive inputs are kept: what sparse tensor cores of GPUs can use.",
         "2:4",
         repairs=True,
@@ -80,7 +81,7 @@ PRESETS = (
         "both",
         "Both: 10 % of channels, then 40 % of weights",
         "Combined",
-        {"channels": ("uniform", 0.1), "weights": ("global_threshold", 0.4)},
+        {CHANNEL: ("uniform", 0.1), WEIGHT: ("global_threshold", 0.4)},
         "First channels, then weights of what is left, then a repair.",
         repairs=True,
     ),
@@ -88,14 +89,14 @@ PRESETS = (
         "half",
         "Hard: half of the channels (breaks it, then win it back)",
         "Structured",
-        {"channels": ("uniform", 0.5)},
+        {CHANNEL: ("uniform", 0.5)},
         "About a quarter of the parameters stays. The accuracy collapses; *Win it back* repairs it.",
     ),
     StartingPoint(
         "very sparse",
         "Hard: 90 % of weights (breaks it, then win it back)",
         "Unstructured",
-        {"weights": ("global_threshold", 0.9)},
+        {WEIGHT: ("global_threshold", 0.9)},
         "Only a tenth of the weights stays. The accuracy collapses; *Win it back* repairs it.",
     ),
 )
@@ -107,7 +108,7 @@ def available(model: Analysed) -> tuple[StartingPoint, ...]:
     """
     free = bool(model.profile.free_groups)
     return tuple(
-        _measured(preset, model.subject) for preset in PRESETS if free or "channels" not in preset.targets
+        _measured(preset, model.subject) for preset in PRESETS if free or CHANNEL not in preset.targets
     )
 
 
@@ -124,7 +125,7 @@ def _measured(preset: StartingPoint, subject: Subject) -> StartingPoint:
     return replace(
         preset,
         name=preset.name.format(share=f"{100 * share:.0f} %"),
-        targets={"channels": ("uniform", share)},
+        targets={CHANNEL: ("uniform", share)},
         tooltip=preset.tooltip.format(why=why),
     )
 
@@ -141,7 +142,7 @@ class Allotment:
     allocator: str
     target: float
     params: Mapping[str, Any] = field(default_factory=dict)
-    losses: Mapping[BankName, Losses] = field(default_factory=dict)
+    losses: Mapping[Graded, Losses] = field(default_factory=dict)
     device: str = "cpu"
 
 
@@ -163,22 +164,22 @@ def follow(
         after=best_repair(model.subject) if preset.repairs else "none",
         remove={},
         blocks=(),
-        channels=_locked(recipe, "channels", locks),
-        weights=_locked(recipe, "weights", locks),
+        channels=_locked(recipe, CHANNEL, locks),
+        weights=_locked(recipe, WEIGHT, locks),
     )
     for bank, (allocator, target) in preset.targets.items():
         emptied = allotted(model, emptied, bank, Allotment(allocator, target, device=device), locks)
     return emptied
 
 
-def _locked(recipe: Recipe, bank: BankName, locks: Collection[Lock]) -> dict[str, float]:
-    return {part: ratio for part, ratio in getattr(recipe, bank).items() if (bank, part) in locks}
+def _locked(recipe: Recipe, bank: Graded, locks: Collection[Lock]) -> dict[str, float]:
+    return {part: ratio for part, ratio in recipe.ratios(bank).items() if (bank, part) in locks}
 
 
 def allotted(
     model: Analysed,
     recipe: Recipe,
-    bank: BankName,
+    bank: Graded,
     how: Allotment,
     locks: Collection[Lock],
 ) -> Recipe:
@@ -188,11 +189,9 @@ def allotted(
         ExplorerError: the target can't be reached, or the allocator lacks something, such as a scan.
     """
     locked = frozenset(part for name, part in locks if name == bank)
-    wish = Allocation(
-        Choice(how.allocator, how.params), how.target, GRANULARITY[bank], locked, how.losses.get(bank)
-    )
+    wish = Allocation(Choice(how.allocator, how.params), how.target, bank, locked, how.losses.get(bank))
     chosen = allocate(model, recipe, wish, how.device)
-    return with_pattern(chosen, model.profile, recipe.pattern) if bank == "weights" else chosen
+    return with_pattern(chosen, model.profile, recipe.pattern) if bank == WEIGHT else chosen
 
 
 def fill(model: Analysed, recipe: Recipe, mode: Mode, how: Allotment, locks: Collection[Lock]) -> Recipe:

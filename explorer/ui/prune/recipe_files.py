@@ -5,7 +5,6 @@ import json
 import streamlit as st
 
 from ...errors import RecipeError
-from ...pruning.checks import check_brought
 from ...values.link import JSON_LIMIT
 from ...values.recipe import Recipe
 from .. import session
@@ -40,9 +39,7 @@ def draw() -> None:
 def _open() -> None:
     given = session.shown("recipe_file")
     if given is not None:
-        recipe = read_recipe(given.getvalue())
-        check_brought(session.profile(), recipe)
-        session.set_recipe(recipe, "recipe from a file")
+        session.bring_recipe(read_recipe(given.getvalue()), "recipe from a file")
 
 
 def read_recipe(content: bytes) -> Recipe:

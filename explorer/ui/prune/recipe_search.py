@@ -16,13 +16,14 @@ from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.held_out import has_held_out
 from ...studies.recipe_search import check_winner
 from ...studies.search_trials import Cost, Search, SearchPlan, Trial
+from ...values.granularity import CHANNEL, PLURALS, WEIGHT, Graded
 from ...values.report import Report
 from .. import session
 from ..drawing import layout
 from ..drawing.offers import Offer, ShownOffer
 from ..kept_runs import keeping
 from ..live import regions
-from ..session.modes import GRANULARITY, MODES, BankName
+from ..session.modes import MODES
 from ..shared import settings
 
 LANE, WINNER, CHOSEN = Lane("search", LONG), Lane("winner"), "search trial chosen"
@@ -49,27 +50,25 @@ PLAIN = {"displayModeBar": False}
 # --------------------------------------------------------------------------- what is asked
 
 
-def _bank() -> BankName:
+def _bank() -> Graded:
     return _banks().now()
 
 
 def _banks() -> Offer:
-    return Offer(BANK, MODES[session.mode()])
+    return Offer(BANK, {bank: PLURALS[bank] for bank in MODES[session.mode()]})
 
 
 def _cost() -> Cost:
-    return "params" if _bank() == "weights" else LOWERED.now()
+    return "params" if _bank() == WEIGHT else LOWERED.now()
 
 
 def _plan() -> SearchPlan:
-    return SearchPlan(
-        int(session.shown(TRIALS, 50)), _cost(), GRANULARITY[_bank()], session.shown(POINTS, 1.0) / 100
-    )
+    return SearchPlan(int(session.shown(TRIALS, 50)), _cost(), _bank(), session.shown(POINTS, 1.0) / 100)
 
 
 def _question() -> Hashable:
     """Return what the trials depend on: all of the recipe but the ratios that are searched for."""
-    others = session.recipe().with_ratios(GRANULARITY[_bank()], {}).fingerprint
+    others = session.recipe().with_ratios(_bank(), {}).fingerprint
     return (session.subject().id, others, _bank(), _cost(), session.conditions())
 
 
@@ -115,7 +114,7 @@ def _draw_plan() -> None:
             width=140,
             help="Earlier trials of the same question count; each is measured like a move of a fader.",
         )
-        if _bank() == "channels":
+        if _bank() == CHANNEL:
             LOWERED.select("What to lower", width=250)
         st.number_input(
             f"Winner may lose ({allowance_unit(session.scale())})",
@@ -136,8 +135,9 @@ def _facet() -> Hashable:
 
 def _start() -> None:
     model, recipe, plan, how = session.model(), session.recipe(), _plan(), session.conditions()
+    runs = keeping.store()  # of whoever is signed in, which the worker does not know
     session.resume(LANE)
-    session.job(LANE, _key(), lambda: settings.current().studies.search(model, recipe, plan, how))
+    session.job(LANE, _key(), lambda: settings.current().studies.search(model, recipe, plan, how, runs))
 
 
 def _search_more() -> None:
@@ -288,10 +288,10 @@ def _winner_key(winner: Trial) -> Hashable:
 
 
 def _check() -> None:
-    model, found, how = session.model(), _found(), session.conditions()
+    model, found, how, runs = session.model(), _found(), session.conditions(), keeping.store()
     if found is not None and found.winner is not None:
         session.resume(WINNER)
-        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(model, found, how))
+        session.job(WINNER, _winner_key(found.winner), lambda: check_winner(model, found, how, store=runs))
 
 
 def _draw_winner() -> None:

@@ -16,11 +16,12 @@ from ...measuring.metric_words import metric_heading
 from ...studies.sensitivity.scan import known as left_on_disk
 from ...studies.sensitivity.shipped_scans import delivered
 from ...studies.sensitivity.values import Scan, ScanPlan
+from ...values.granularity import GRADED, PLURALS, Graded
 from .. import session
 from ..drawing import layout
 from ..live import regions
 from ..live.asked_job import AskedJob
-from ..session.modes import GRANULARITY, MODES, BankName
+from ..session.modes import MODES
 from ..shared import settings
 from .console.strips import Sensitivity
 
@@ -38,9 +39,9 @@ AFTER_HELP = (
 )
 
 
-def _plan(bank: BankName) -> ScanPlan:
+def _plan(bank: Graded) -> ScanPlan:
     """Return the plan of a scan, which depends on how units are ranked, but on no fader."""
-    return ScanPlan(GRANULARITY[bank], recipe=replace(session.recipe(), after=repair_of_scans()))
+    return ScanPlan(bank, recipe=replace(session.recipe(), after=repair_of_scans()))
 
 
 def repair_of_scans() -> str:
@@ -53,15 +54,15 @@ def _can_repair() -> bool:
     return task is not None and bool(task.split("training")) and model.graph.program is not None
 
 
-def _key(bank: BankName) -> Hashable:
+def _key(bank: Graded) -> Hashable:
     return (session.subject().id, _plan(bank), session.conditions())
 
 
-def _job(bank: BankName) -> AskedJob:
+def _job(bank: Graded) -> AskedJob:
     return AskedJob(LANE, _key(bank))
 
 
-def _found(bank: BankName) -> Scan | None:
+def _found(bank: Graded) -> Scan | None:
     """Return what is known about a bank: from this session's scan, left on disk by an earlier one, or shipped
     with the sample model.
     """
@@ -74,7 +75,7 @@ def _found(bank: BankName) -> Scan | None:
     return session.recalled(FOUND, {}).get(key)
 
 
-def _on_disk(bank: BankName) -> Scan | None:
+def _on_disk(bank: Graded) -> Scan | None:
     if session.subject().task is None:
         return None
     asked = session.model(), _plan(bank), session.conditions()
@@ -92,12 +93,12 @@ def _keep(key: Hashable, found: Scan) -> None:
 
 def known_scans() -> list[Scan]:
     """Return scans of channels and of single weights, as far as they are known."""
-    return [known for bank in MODES["Combined"] if (known := _found(bank)) is not None]
+    return [known for bank in GRADED if (known := _found(bank)) is not None]
 
 
-def sensitivity() -> dict[BankName, Sensitivity]:
+def sensitivity() -> dict[Graded, Sensitivity]:
     """Return bank -> part -> (ratio, drop) pairs, as far as they are known."""
-    return {bank: known.drops() for bank in MODES["Combined"] if (known := _found(bank)) is not None}
+    return {bank: known.drops() for bank in GRADED if (known := _found(bank)) is not None}
 
 
 def dense_quality() -> dict[str, Any] | None:
@@ -123,16 +124,12 @@ def dense_quality() -> dict[str, Any] | None:
     }
 
 
-def losses() -> dict[BankName, Losses]:
+def losses() -> dict[Graded, Losses]:
     """Return bank -> part -> (ratio, growth of the loss) pairs of finished scans."""
-    return {
-        bank: known.losses()
-        for bank in MODES["Combined"]
-        if (known := _found(bank)) is not None and known.finished
-    }
+    return {bank: known.losses() for bank in GRADED if (known := _found(bank)) is not None and known.finished}
 
 
-def _run(bank: BankName) -> JobState:
+def _run(bank: Graded) -> JobState:
     model, plan, how = session.model(), _plan(bank), session.conditions()
     state = _job(bank).state(lambda: settings.current().studies.scan(model, plan, how))
     if state.key == _key(bank) and state.value is not None:
@@ -144,7 +141,7 @@ def known() -> Hashable:
     """Return what colours the faders, which changes whenever a scan has found more."""
     return tuple(
         (bank, len(found.points), found.finished, found.plan.is_repaired)
-        for bank in MODES["Combined"]
+        for bank in GRADED
         if (found := _found(bank)) is not None
     )
 
@@ -163,7 +160,7 @@ def _facet() -> Hashable:
     return _asked(), session.lane_state(LANE).busy, session.shown(AFTER_KEY, False)
 
 
-def _asked() -> BankName | None:
+def _asked() -> Graded | None:
     return next((bank for bank in MODES[session.mode()] if _job(bank).asked), None)
 
 
@@ -175,8 +172,10 @@ def _draw() -> None:
         for bank in MODES[session.mode()]:
             found = _found(bank)
             if bank != asked and not (found and found.finished):
-                words = f"Measure the sensitivity of {bank}"
-                st.button(words, f"scan {bank}", HELP, _job(bank).start, icon=":material/network_check:")
+                words = f"Measure the sensitivity of {PLURALS[bank]}"
+                st.button(
+                    words, f"scan {PLURALS[bank]}", HELP, _job(bank).start, icon=":material/network_check:"
+                )
         if _can_repair():
             st.toggle("Sensitivity after repair", False, AFTER_KEY, AFTER_HELP, _redrawn)
 
@@ -187,12 +186,12 @@ def _redrawn() -> None:
     regions.refresh()
 
 
-def _draw_running(bank: BankName) -> None:
+def _draw_running(bank: Graded) -> None:
     state = _run(bank)
     if state.error:
         layout.draw_notice(state.error)
     elif state.busy:
         left = f", about {state.seconds_left:.0f} s left" if state.seconds_left else ""
         share = state.progress.done / state.progress.total if state.progress and state.progress.total else 0.0
-        layout.draw_share(share, f"Scanning {bank}, each part alone{left}")
+        layout.draw_share(share, f"Scanning {PLURALS[bank]}, each part alone{left}")
         st.button("Stop", "stop scan", on_click=_job(bank).stop, type="tertiary")

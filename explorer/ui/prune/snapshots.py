@@ -1,5 +1,5 @@
 """Recipes to come back to: named snapshots, and two slots A and B to switch between. Kept for this session,
-one set per model.
+one set per model; the snapshots of somebody who is signed in stay on disk.
 """
 
 from dataclasses import dataclass, field, replace
@@ -8,13 +8,17 @@ from typing import Literal
 import streamlit as st
 
 from ...errors import RecipeError
+from ...runs.snapshot_file import SnapshotFile
 from ...values.recipe import Recipe
 from .. import session
 from ..drawing import layout
 from ..drawing.offers import ShownOffer
+from ..kept_runs import keeping
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots
+LASTING = "None yet. They last as long as this tab; *Recipe file* and the address last longer."
+KEPT = "None yet. They are kept until you delete them; only you see them."
 HELP_AB = (
     "two recipes to compare; what you do changes the chosen one, the other waits. The first time, B "
     "begins as a copy of A."
@@ -60,7 +64,28 @@ def _key() -> str:
 
 
 def _shelf() -> Shelf:
-    return session.recalled(_key(), Shelf())
+    known: Shelf | None = session.recalled(_key())
+    if known is None:
+        file = _file()
+        session.remember(_key(), known := Shelf(file.read() if file else {}))
+    return known
+
+
+def _file() -> SnapshotFile | None:
+    """Return where the snapshots of whoever is signed in are; None if nobody is."""
+    return SnapshotFile(keeping.store().root, session.model_name()) if session.person() else None
+
+
+def _keep(shelf: Shelf) -> None:
+    """Keep changed snapshots.
+
+    Raises:
+        ExplorerError: they cannot be written.
+    """
+    file = _file()
+    if file is not None:
+        file.write(shelf.named)
+    session.remember(_key(), shelf)
 
 
 def draw() -> None:
@@ -88,7 +113,7 @@ def draw() -> None:
                     type="tertiary",
                 )
         if not _shelf().named:
-            st.caption("None yet. They last as long as this tab; *Recipe file* and the address last longer.")
+            st.caption(KEPT if session.person() else LASTING)
 
 
 def _switch(slot: Slot) -> None:
@@ -102,7 +127,7 @@ def _switch(slot: Slot) -> None:
 
 
 def _save() -> None:
-    session.remember(_key(), _shelf().saved(session.shown("snapshot name") or "", session.recipe()))
+    _keep(_shelf().saved(session.shown("snapshot name") or "", session.recipe()))
 
 
 def _open(name: str) -> None:
@@ -110,4 +135,4 @@ def _open(name: str) -> None:
 
 
 def _forget(name: str) -> None:
-    session.remember(_key(), _shelf().without(name))
+    _keep(_shelf().without(name))

@@ -8,8 +8,9 @@ recipe in its callback. Only names, recipes and small values are kept here; mode
 
 from .choices import conditions, device, locks, mode, set_conditions, set_dtype, set_locks, set_mode
 from .models import graph, model, model_name, models, profile, scale, set_model, subject, upload_weights
-from .recipes import address, history, recipe, redo, set_recipe, undo, write_url
-from .state import KEY, START, checked, identity, still, take_place
+from .person import is_signed_in, person, shown_name
+from .recipes import address, bring_recipe, history, recipe, redo, set_recipe, undo, write_url
+from .state import KEY, START, identity, still, take_place
 from .widgets import (
     acknowledge,
     attempt,
@@ -47,8 +48,8 @@ __all__ = [
     "acknowledge",
     "address",
     "attempt",
+    "bring_recipe",
     "cancel",
-    "checked",
     "conditions",
     "device",
     "dismiss",
@@ -58,6 +59,7 @@ __all__ = [
     "identity",
     "is_answered",
     "is_cancelled",
+    "is_signed_in",
     "job",
     "lane_state",
     "live",
@@ -68,6 +70,7 @@ __all__ = [
     "model_name",
     "models",
     "notice",
+    "person",
     "picked",
     "profile",
     "put",
@@ -87,6 +90,7 @@ __all__ = [
     "set_recipe",
     "show",
     "shown",
+    "shown_name",
     "stamp",
     "start_from",
     "still",

@@ -16,13 +16,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ...background.lane import Lane
 from ...errors import ExplorerError, UnknownNameError
-from ...pruning.checks import check_brought, check_parts
-from ...registry import CRITERIA
-from ...values.profile import ModelProfile
+from ...pruning.checks import check_brought
 from ...values.recipe import Recipe
 from ..shared import models, settings
 from .history import History, PastRecipe
 from .modes import Lock, Mode
+from .person import person
 
 KEY = "pruning_explorer"
 START = History(PastRecipe(Recipe(), "the dense model"))
@@ -55,6 +54,7 @@ class State:
         default_factory=threading.RLock
     )  # locked during an action, so that other threads see all of it or none
     owner: str = ""  # identity of the browser session
+    person: str = ""  # who is signed in, see `person`
 
 
 # Streamlit may abandon a run or a callback wherever it touches st.session_state, so an action gets the state
@@ -74,7 +74,7 @@ def state() -> State:
         return kept
     if KEY not in st.session_state:
         made = st.session_state[KEY] = opened()
-        made.owner = identity()
+        made.owner, made.person = identity(), person()
         _states[made.epoch] = made
     return st.session_state[KEY]
 
@@ -85,6 +85,8 @@ def take_place(epoch: str) -> bool:
     """
     before, own = _states.get(epoch), state()
     if before is None or before is own or before.owner == own.owner or models.is_open(before.owner):
+        return False
+    if before.person != own.person:
         return False
     if (before.model, _present(before)) != (own.model, _present(own)):
         return False
@@ -112,10 +114,9 @@ def opened() -> State:
             check_offered(model)
             fresh.model = model
         if recipe is not None:
-            profile, brought = models.load_graph(fresh.model).profile, Recipe.from_url(recipe)
-            check_brought(profile, brought)
-            found = checked(profile, brought)
-            fresh.histories[fresh.model] = START.then(found, "the recipe of the link")
+            brought = Recipe.from_url(recipe)
+            check_brought(models.load_graph(fresh.model).profile, brought)
+            fresh.histories[fresh.model] = START.then(brought, "the recipe of the link")
     except ExplorerError as error:
         fresh.notice = str(error)
     return fresh
@@ -130,17 +131,6 @@ def check_offered(model: str) -> None:
     offered = settings.current().offered
     if model not in offered:
         raise UnknownNameError("model on this server", model, offered)
-
-
-def checked(profile: ModelProfile, value: Recipe) -> Recipe:
-    """Return the recipe, if the model has its parts and the program its criterion.
-
-    Raises:
-        ExplorerError: it has not.
-    """
-    CRITERIA[value.criterion.name].check(value.criterion.params)
-    check_parts(profile, value)
-    return value
 
 
 @contextmanager

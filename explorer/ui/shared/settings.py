@@ -15,6 +15,7 @@ from ...loaders.model_text import DEFAULT_MODEL, load_named
 from ...loaders.sample_files import weights_path
 from ...registry import SAMPLES
 from ...values.subject import Subject
+from .sign_in import SignIn
 
 CLOSED_TO_CLASSES = ("compare", "recover")
 
@@ -30,7 +31,9 @@ class Settings:
         classroom: for a class, or None.
         own_lessons: a folder of lessons in addition to the built-in ones.
         studies: where long studies run: on this machine or on a cluster.
-        quota: bytes that the uploads of one visitor may take; None = as much as all together.
+        quota: bytes that the uploads of one visitor may take, and the kept runs of one person who signs in;
+            None = as much as all together.
+        sign_in: how visitors sign in; None = they do not.
     """
 
     models: tuple[str, ...] = ()
@@ -40,6 +43,7 @@ class Settings:
     own_lessons: Path | None = None
     studies: Studies = HERE
     quota: int | None = None
+    sign_in: SignIn | None = None
 
     @property
     def hidden_pages(self) -> tuple[str, ...]:

@@ -41,8 +41,8 @@ LEGEND = (
 )
 PROOF = (
     "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
-    "precision, on a copy with redrawn constant weights, so that a wrong connection cannot hide. Then two "
-    "channels are swapped on purpose, which the comparison must notice."
+    "precision, on a copy with redrawn constant weights, so that a wrong connection cannot hide. Then a "
+    "fault is made on purpose, such as two swapped channels, which the comparison must notice."
 )
 
 
@@ -154,7 +154,7 @@ def _verdict(audit: AuditReport) -> None:
     moved = "above" if audit.negative_control is not None and audit.negative_control > REJECTED else "below"
     rows = {
         "Largest relative difference": f"{_number(audit.max_rel_diff)}, {small} the {TOLERANCE:.0e} allowed",
-        "After swapping two channels on purpose": f"{_number(audit.negative_control)}, {moved} the "
+        f"With {audit.fault or 'a fault'}, on purpose": f"{_number(audit.negative_control)}, {moved} the "
         f"{REJECTED:.0e} needed",
         LABELS["params"]: f"{audit.params_before:,} before, {audit.params_after or 0:,} after",
         LABELS["macs"]: f"{audit.macs_before:,} before, {audit.macs_after or 0:,} after",

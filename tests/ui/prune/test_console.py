@@ -3,7 +3,10 @@ presets, cards.
 """
 
 import json
+import subprocess
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +20,7 @@ from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
 from explorer.ui.drawing.measurement_cards import WAITING, cards
-from explorer.ui.prune.console.cost import cost_table, estimate
+from explorer.ui.prune.console import cost
 from explorer.ui.prune.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
 from explorer.ui.prune.console.strips import banks, with_pattern
 from explorer.ui.prune.fader_table import edited
@@ -36,7 +39,7 @@ from explorer.values.subject import Subject
 FREE = Strip("conv1", ("", "conv1"), 0.0, 16, "channel", 100)
 FROZEN = Strip("fc", ("", "fc"), 0.0, 10, "channel", 100, frozen="is an output of the model")
 SWITCH = Strip("conv2", ("", "conv2"), 0.0, 64, "weight", 64, switch=0.5)
-BANKS = (Bank("channels", "Channels", "", (FREE, FROZEN)), Bank("weights", "Weights", "", (SWITCH,)))
+BANKS = (Bank("channel", "Channels", "", (FREE, FROZEN)), Bank("weight", "Weights", "", (SWITCH,)))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,9 @@ def two_layers() -> ModelProfile:
 
 
 def test_an_edit_moves_its_strips_and_no_others():
-    edit = read_edit(BANKS, {"seq": 3, "values": {"channels": {"conv1": 0.25}, "weights": {"conv2": 0.5}}})
+    edit = read_edit(BANKS, {"seq": 3, "values": {"channel": {"conv1": 0.25}, "weight": {"conv2": 0.5}}})
+    older = {"seq": 3, "values": {"channels": {"conv1": 0.25}, "weights": {"conv2": 0.5}}}
+    assert read_edit(BANKS, older) == edit
     recipe = apply_edit(Recipe(channels={"other": 0.5}), edit)
     assert edit.sequence == 3
     assert dict(recipe.channels) == {"conv1": 0.25, "other": 0.5}
@@ -82,7 +87,7 @@ def test_an_edit_moves_its_strips_and_no_others():
 
 
 def test_a_strip_at_zero_leaves_the_recipe():
-    assert apply_edit(Recipe(channels={"conv1": 0.5}), Edit(1, {"channels": {"conv1": 0.0}}, {})) == Recipe()
+    assert apply_edit(Recipe(channels={"conv1": 0.5}), Edit(1, {"channel": {"conv1": 0.0}}, {})) == Recipe()
 
 
 @pytest.mark.parametrize(
@@ -93,12 +98,12 @@ def test_a_strip_at_zero_leaves_the_recipe():
         ({"seq": True}, "'seq'"),
         ({"seq": -1}, "'seq'"),
         ({"seq": 1, "values": [0.5]}, "'values'"),
-        ({"seq": 1, "values": {"channels": [0.5]}}, "'values'"),
-        ({"seq": 1, "values": {"channels": {"conv1": 1.0}}}, r"\[0, 1\)"),
-        ({"seq": 1, "values": {"channels": {"conv1": float("nan")}}}, r"\[0, 1\)"),
-        ({"seq": 1, "values": {"channels": {"conv1": "0.5"}}}, r"\[0, 1\)"),
-        ({"seq": 1, "values": {"channels": {"fc": 0.5}}}, "is an output of the model"),
-        ({"seq": 1, "values": {"weights": {"conv2": 0.3}}}, "is a switch"),
+        ({"seq": 1, "values": {"channel": [0.5]}}, "'values'"),
+        ({"seq": 1, "values": {"channel": {"conv1": 1.0}}}, r"\[0, 1\)"),
+        ({"seq": 1, "values": {"channel": {"conv1": float("nan")}}}, r"\[0, 1\)"),
+        ({"seq": 1, "values": {"channel": {"conv1": "0.5"}}}, r"\[0, 1\)"),
+        ({"seq": 1, "values": {"channel": {"fc": 0.5}}}, "is an output of the model"),
+        ({"seq": 1, "values": {"weight": {"conv2": 0.3}}}, "is a switch"),
     ],
 )
 def test_a_foreign_message_is_refused(message, told):
@@ -106,7 +111,7 @@ def test_a_foreign_message_is_refused(message, told):
         read_edit(BANKS, message)
 
 
-@pytest.mark.parametrize("values", [{"heads": {}}, {"channels": {"nowhere": 0.5}}])
+@pytest.mark.parametrize("values", [{"heads": {}}, {"channel": {"nowhere": 0.5}}])
 @pytest.mark.parametrize("key", ["values", "locks"])
 def test_unknown_banks_and_strips_are_refused(key, values):
     with pytest.raises(UnknownNameError):
@@ -114,8 +119,8 @@ def test_unknown_banks_and_strips_are_refused(key, values):
 
 
 def test_locks_come_and_go():
-    edit = read_edit(BANKS, {"seq": 1, "locks": {"channels": {"conv1": True}, "weights": {"conv2": False}}})
-    assert apply_locks(frozenset({("weights", "conv2")}), edit) == {("channels", "conv1")}
+    edit = read_edit(BANKS, {"seq": 1, "locks": {"channel": {"conv1": True}, "weight": {"conv2": False}}})
+    assert apply_locks(frozenset({("weight", "conv2")}), edit) == {("channel", "conv1")}
 
 
 def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
@@ -125,17 +130,16 @@ def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
         ),
         BANKS[1],
     )
-    before, after = (
-        ConsoleData("session", 1, shown, cost_table(two_layers()), {"params": 1}) for shown in (BANKS, moved)
-    )
+    costs = cost.cost_table(two_layers())
+    before, after = (ConsoleData("session", 1, shown, costs, {"params": 1}) for shown in (BANKS, moved))
     assert before.facts() == after.facts()
     facts = json.loads(json.dumps(after.facts(), allow_nan=False))
     assert [strip["id"] for strip in facts["banks"][0]["strips"]] == ["conv1", "fc"]
     assert not {"ratio", "locked", "achieved", "sensitivity", "frozen"} & set(facts["banks"][0]["strips"][0])
     assert facts["banks"][0]["strips"][1]["frozen"] == "is an output of the model"
-    assert before.state()["banks"] == {"channels": {}, "weights": {}}
-    assert after.state()["banks"]["channels"] == {"conv1": {"ratio": 0.25, "locked": True}}
-    assert after.findings()["sensitivity"]["channels"] == {"conv1": [[0.5, 0.123]]}
+    assert before.state()["banks"] == {"channel": {}, "weight": {}}
+    assert after.state()["banks"]["channel"] == {"conv1": {"ratio": 0.25, "locked": True}}
+    assert after.findings()["sensitivity"]["channel"] == {"conv1": [[0.5, 0.123]]}
     state = after.state()
     assert (state["facts"], state["session"], state["taken"]) == (facts["id"], "session", 1)
 
@@ -150,28 +154,28 @@ def test_another_model_has_facts_of_another_name():
 
 def test_a_cut_that_achieves_nothing_is_still_told():
     strip = replace(FREE, ratio=0.01, achieved=0.0, kept=16, of=16, reason="less than one")
-    told = ConsoleData("session", 0, (Bank("channels", "Channels", "", (strip,)),), ()).state()["banks"][
-        "channels"
+    told = ConsoleData("session", 0, (Bank("channel", "Channels", "", (strip,)),), ()).state()["banks"][
+        "channel"
     ]["conv1"]
     assert told == {"ratio": 0.01, "achieved": 0.0, "kept": 16, "of": 16, "reason": "less than one"}
 
 
 def test_moves_that_arrive_together_are_steps_of_their_own():
     steps = [
-        {"seq": 4, "values": {"channels": {"conv1": 0.25}}},
-        {"seq": 5, "values": {"weights": {"conv2": 0.5}}},
+        {"seq": 4, "values": {"channel": {"conv1": 0.25}}},
+        {"seq": 5, "values": {"weight": {"conv2": 0.5}}},
     ]
-    together = {"channels": {"conv1": 0.25}, "weights": {"conv2": 0.5}}
+    together = {"channel": {"conv1": 0.25}, "weight": {"conv2": 0.5}}
     edit = read_edit(BANKS, {"seq": 5, "values": together, "steps": steps})
     assert [(step.sequence, step.ratios) for step in edit.steps] == [
-        (4, {"channels": {"conv1": 0.25}}),
-        (5, {"weights": {"conv2": 0.5}}),
+        (4, {"channel": {"conv1": 0.25}}),
+        (5, {"weight": {"conv2": 0.5}}),
     ]
     assert edit.ratios == together and read_edit(BANKS, {"seq": 5}).steps == ()
 
 
 @pytest.mark.parametrize(
-    "steps", ["all", [1], [{"seq": 1}] * 21, [{"seq": 1, "values": {"channels": {"no": 1}}}]]
+    "steps", ["all", [1], [{"seq": 1}] * 21, [{"seq": 1, "values": {"channel": {"no": 1}}}]]
 )
 def test_steps_that_are_none_are_refused(steps):
     with pytest.raises(ExplorerError):
@@ -200,7 +204,7 @@ def test_what_was_achieved_is_shown_beside_the_request():
         Recipe(channels={"conv1": 0.3}),
         "Structured",
         outcomes=[outcome],
-        locks={("channels", "conv1")},
+        locks={("channel", "conv1")},
     )
     strip = bank.strips[0]
     assert (strip.ratio, strip.achieved, strip.kept, strip.reason, strip.locked) == (
@@ -247,17 +251,38 @@ def test_every_mode_shows_all_that_the_recipe_holds():
 # --------------------------------------------------------------------------- the estimate
 
 
+def estimate(profile, *ratios):
+    """What the page's own script makes of the table of costs.
+
+    Args:
+        ratios: of channels, then of weights.
+    """
+    driver = pytest.importorskip("playwright._impl._driver")  # brings a node of its own
+    script = Path(cost.__file__).with_name("cost.js").read_text(encoding="utf-8")
+    units = {group.name: group.units for group in profile.groups}
+    given = [[row.to_json() for row in cost.cost_table(profile)], units, *map(dict, ratios)]
+    program = f"{script}\nprocess.stdout.write(JSON.stringify(estimate(...{json.dumps(given)})));"
+    done = subprocess.run(
+        [driver.compute_driver_executable()[0], "-"],
+        input=program,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return SimpleNamespace(**json.loads(done.stdout))
+
+
 def test_the_estimate_by_hand():
-    table = cost_table(two_layers())
-    found = estimate(table, {"conv1": 4}, {"conv1": 0.5}, {"conv2": 0.25})
+    found = estimate(two_layers(), {"conv1": 0.5}, {"conv2": 0.25})
     assert found.params == 12 / 2 + 4 / 2 + 32 / 2
     assert found.nonzero_params == 12 / 2 + 4 / 2 + 32 / 2 * 0.75
     assert found.macs == 120 / 2 + 320 / 2
 
 
 def test_frozen_groups_do_not_shrink_the_estimate():
-    dense = estimate(cost_table(two_layers()), {}, {}, {})
-    assert estimate(cost_table(two_layers()), {"conv2": 8}, {"conv2": 0.5}, {}) == dense
+    dense = estimate(two_layers(), {}, {})
+    assert estimate(two_layers(), {"conv2": 0.5}, {}) == dense
     assert (dense.params, dense.macs) == (48, 440)
 
 
@@ -266,13 +291,10 @@ def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
     model, task = untrained(name).eval(), DATA[SAMPLES[name].traits["data"]]()
     subject = Subject(subject_id(model), name, model, task, task.example(2))
     graph = graph_of(subject)
-    units = {group.name: group.units for group in graph.profile.groups}
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.4))
     real = prepare(Analysed(subject, graph), recipe).static.params
-    assert estimate(cost_table(graph.profile), units, recipe.channels, {}).params == pytest.approx(
-        real, rel=1e-3
-    )
-    assert estimate(cost_table(graph.profile), units, {}, {}).params > real
+    assert estimate(graph.profile, recipe.channels, {}).params == pytest.approx(real, rel=1e-3)
+    assert estimate(graph.profile, {}, {}).params > real
 
 
 # --------------------------------------------------------------------------- undo
@@ -303,13 +325,13 @@ def test_the_same_recipe_again_is_no_step_and_the_line_is_bounded():
 def test_presets_fill_their_banks_and_leave_locked_strips(preset, digits):
     subject, graph = digits
     before = Recipe(channels={"conv2": 0.1}, weights={"conv3": 0.125, "conv1": 0.5}, round_to=2)
-    locks = frozenset({("channels", "conv2")})
+    locks = frozenset({("channel", "conv2")})
     recipe = follow(Analysed(subject, graph), before, preset, locks)
     assert recipe.channels["conv2"] == 0.1
     assert set(recipe.channels) - {"conv2"} == (
-        set() if "channels" not in preset.targets else {"conv1", "conv3"}
+        set() if "channel" not in preset.targets else {"conv1", "conv3"}
     )
-    assert bool(recipe.weights) == ("weights" in preset.targets)
+    assert bool(recipe.weights) == ("weight" in preset.targets)
     assert recipe.round_to == 2
     assert prepare(Analysed(subject, graph), recipe).static.params > 0
 

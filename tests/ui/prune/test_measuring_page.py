@@ -121,7 +121,7 @@ def test_what_an_earlier_session_has_scanned_is_there_and_is_not_measured_again(
 def test_faders_snap_only_where_a_staircase_was_measured_and_only_when_asked(monkeypatch):
     fast = {"conv1": (0.0, 0.25, 0.5)}
     monkeypatch.setattr(latency_staircase, "fast_ratios", lambda group: fast.get(group, ()))
-    edit = Edit(1, {"channels": {"conv1": 0.41, "conv2": 0.41}, "weights": {"fc": 0.41}}, {})
+    edit = Edit(1, {"channel": {"conv1": 0.41, "conv2": 0.41}, "weight": {"fc": 0.41}}, {})
     monkeypatch.setattr(latency_staircase.session, "shown", lambda key, default=None: False)
     assert latency_staircase.snapped(edit) == edit  # the negative control
     monkeypatch.setattr(
@@ -129,7 +129,7 @@ def test_faders_snap_only_where_a_staircase_was_measured_and_only_when_asked(mon
     )
     snapped = latency_staircase.snapped(edit)
     assert (
-        snapped.ratios == {"channels": {"conv1": 0.5, "conv2": 0.41}, "weights": {"fc": 0.41}}
+        snapped.ratios == {"channel": {"conv1": 0.5, "conv2": 0.41}, "weight": {"fc": 0.41}}
         and snapped.sequence == 1
     )
 

@@ -70,7 +70,7 @@ def test_the_gentle_preset_takes_what_was_measured_to_be_gentle_and_little_of_an
         return gentle(replace(digits, subject=replace(digits.subject, card=card)))
 
     known, unknown = of({GENTLE_CARD: 0.3}), of({})
-    assert known.targets == {"channels": ("uniform", 0.3)} and known.name.startswith("Gentle: 30 % ")
-    assert unknown.targets == {"channels": ("uniform", GENTLE)} and "Small enough" in unknown.tooltip
+    assert known.targets == {"channel": ("uniform", 0.3)} and known.name.startswith("Gentle: 30 % ")
+    assert unknown.targets == {"channel": ("uniform", GENTLE)} and "Small enough" in unknown.tooltip
     for odd in ("a lot", 7.0, None, float("nan")):
         assert of({GENTLE_CARD: odd}).targets == unknown.targets

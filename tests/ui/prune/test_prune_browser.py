@@ -146,6 +146,9 @@ def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(d
     expect(dense.metric("Accuracy")).to_have_text(f"{whole} %")
     dense.page.keyboard.press("Control+y")
     dense.shows("conv1", round(ratio * 100))
+    dense.comes_to({"conv1": ratio})
+    dense.page.wait_for_selector(SETTLED)
+    assert dense.recipe().channels == {"conv1": ratio}  # the undo's address, sent before, does not remain
 
 
 def test_the_totals_follow_the_hand_before_it_lets_go(dense):

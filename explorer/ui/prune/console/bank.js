@@ -54,7 +54,9 @@ function fillHead(view, bank, handler) {
   paintLink(view);
 }
 
-function paintNote(view, bank) {
+// Reads no size: after a move the page would be laid out twice.
+function paintBank(view, bank) {
+  view.scale.hidden = bank.strips.every((strip) => strip.switch !== undefined || view.strips.get(strip.id).root.hidden);
   const text = bank.strips.length < SEARCH_FROM ? bank.note : `${bank.strips.length} parts. ${bank.note}`;
   if (view.note.textContent !== text) { view.note.textContent = text; view.note.title = text; }
 }
@@ -81,6 +83,7 @@ function arrange(view, bank) {
   view.arranged = view.order.value;
   view.empty.textContent = emptyText(bank, shown, wanted);
   view.empty.hidden = shown > 0;
+  paintBank(view, bank);
   wrap(view);
 }
 
@@ -107,5 +110,4 @@ function wrap(view) {
   view.root.classList.toggle("two", rows === ROWS_OF_TWO || shown.length > perRow(width));
   view.root.classList.toggle("single", rows === ROWS_OF_TWO);
   view.row.classList.toggle("wrapped", shown.length <= perRow(width) * rows);
-  view.scale.hidden = shown.length === 0 || shown.every((strip) => strip.switch !== undefined);
 }

@@ -141,7 +141,6 @@ function receive(instance, data) {
   remember(instance);
   build(instance);
   paint(instance);
-  instance.banks.forEach(wrap);
 }
 
 // Elements are rebuilt only when the parts differ: a strip that is being dragged must stay the same element.
@@ -160,21 +159,21 @@ function paint(instance) {
     const view = instance.banks.get(bank.name).strips.get(strip.id);
     paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
   }
-  for (const bank of instance.data.banks) paintNote(instance.banks.get(bank.name), bank);
+  for (const bank of instance.data.banks) paintBank(instance.banks.get(bank.name), bank);
   paintTotals(instance);
   paintDetail(instance);
 }
 
 function paintTotals(instance) {
   const { costs, exact } = instance.data;
-  const units = {}, maps = { channels: {}, weights: {} };
+  const units = {}, maps = { channel: {}, weight: {} };
   for (const { bank, strip, key } of strips(instance)) {
     maps[bank.name][strip.id] = shownRatio(instance, key, strip);
-    if (bank.name === "channels") units[strip.id] = strip.units;
+    if (bank.name === "channel") units[strip.id] = strip.units;
   }
   const dense = estimate(costs, {}, {}, {});
   const waiting = instance.moving.size > 0 || instance.pending.size > 0 || !exact;
-  const now = waiting ? estimate(costs, units, maps.channels, maps.weights) : exact;
+  const now = waiting ? estimate(costs, units, maps.channel, maps.weight) : exact;
   foresee(instance, waiting, now, dense);
   instance.totals.classList.toggle("about", waiting);
   instance.totals.textContent = totalsText(now, dense, waiting ? "About " : "");

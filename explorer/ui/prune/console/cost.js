@@ -1,4 +1,4 @@
-// Approximately what a recipe leaves: the twin of cost.py, so that the totals follow a fader without asking the server.
+// Approximately what a recipe leaves: from the table of cost.py, so that the totals follow a fader without asking the server.
 
 function roundHalfEven(number) {
   const floor = Math.floor(number);

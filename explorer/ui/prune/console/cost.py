@@ -1,9 +1,8 @@
-"""Parameters and MACs of a recipe by a formula: the browser's estimate while a fader moves, and its Python
-twin.
+"""What each layer costs, and which faders change it: the table for the browser's estimate while one moves.
 
 A layer with the fraction a of its outputs and b of its inputs left keeps about a b of its weights and a of
-its bias. The real count comes from the smaller model; this estimate replaces it during dragging and is
-labelled "about".
+its bias (`cost.js`). The real count comes from the smaller model; the estimate replaces it during dragging
+and is labelled "about".
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,17 +37,6 @@ class LayerCost:
         return {**vars(self), "outputs": dict(self.outputs), "inputs": dict(self.inputs)}
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """Approximately what is left: all parameters, those that aren't zero, multiply-adds for one sample on
-    dense hardware.
-    """
-
-    params: float
-    nonzero_params: float
-    macs: float
-
-
 def cost_table(profile: ModelProfile) -> tuple[LayerCost, ...]:
     """Return one entry per layer, and one named "" for what belongs to no layer: the products inside
     attention change with its heads.
@@ -73,39 +61,3 @@ def _cost(layer: Layer, groups: Iterable[Group]) -> LayerCost:
                     slot.unit_of
                 )
     return LayerCost(layer.name, weight, layer.params - weight, layer.macs, *sides)
-
-
-def removed_fraction(ratio: float, units: int) -> float:
-    """Return the fraction of `units` that a cut removes: whole units, and never the last one.
-
-    >>> removed_fraction(0.3, 16), removed_fraction(0.99, 4)
-    (0.3125, 0.75)
-    """
-    return min(round(ratio * units), units - 1) / units if units else 0.0
-
-
-def estimate(
-    costs: Iterable[LayerCost],
-    units: Mapping[str, int],
-    channels: Mapping[str, float],
-    weights: Mapping[str, float],
-) -> Estimate:
-    """Return approximately what a recipe leaves.
-
-    Args:
-        units: group -> how many units it has.
-        channels, weights: the maps of the recipe.
-    """
-    removed = {
-        group: removed_fraction(ratio, units[group]) for group, ratio in channels.items() if group in units
-    }
-    params = nonzero = macs = 0.0
-    for cost in costs:
-        out, into = (
-            1 - sum(share * removed.get(group, 0.0) for group, share in side.items())
-            for side in (cost.outputs, cost.inputs)
-        )
-        params += cost.weight * out * into + cost.other * out
-        nonzero += cost.weight * out * into * (1 - weights.get(cost.layer, 0.0)) + cost.other * out
-        macs += cost.macs * out * into
-    return Estimate(params, nonzero, macs)

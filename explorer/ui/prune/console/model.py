@@ -3,13 +3,14 @@
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ....errors import RecipeError, UnknownNameError
+from ....values.granularity import Graded, read_graded
 from ....values.plain import canonical_json
 from ....values.recipe import Recipe, check_ratio
-from ...session.modes import BankName, Lock
+from ...session.modes import Lock
 from .cost import LayerCost
 
 
@@ -21,7 +22,7 @@ class Strip:
         id: the part: a coupled group or a layer.
         label: the text under the fader, two short lines; the first may be empty.
         ratio: requested fraction removed.
-        units: how many there are, of the kind `unit` ("channel", "head", "weight").
+        units: how many there are, of the kind `unit`, such as a head.
         params: parameters of the part, for sorting by size.
         details: the tooltip, one sentence each.
         frozen: why it can't be moved, or None.
@@ -54,7 +55,7 @@ class Strip:
 class Bank:
     """A row of strips that write into one map of the recipe."""
 
-    name: BankName
+    name: Graded
     title: str
     note: str
     strips: tuple[Strip, ...]
@@ -170,8 +171,8 @@ class Edit:
     """
 
     sequence: int
-    ratios: Mapping[BankName, Mapping[str, float]]
-    locks: Mapping[BankName, Mapping[str, bool]]
+    ratios: Mapping[Graded, Mapping[str, float]]
+    locks: Mapping[Graded, Mapping[str, bool]]
     steps: tuple["Edit", ...] = ()
 
 
@@ -211,15 +212,16 @@ def _mapping(step: object) -> Mapping[str, Any]:
     return step
 
 
-def _by_bank(banks: Mapping[BankName, Bank], key: str, given: object) -> dict[BankName, dict[str, Any]]:
+def _by_bank(banks: Mapping[Graded, Bank], key: str, given: object) -> dict[Graded, dict[str, Any]]:
     if not isinstance(given, Mapping) or not all(isinstance(row, Mapping) for row in given.values()):
         raise RecipeError(f"{key!r} of an edit must map banks to strips, got {str(given)[:80]!r}.")
-    for name, row in given.items():
-        if name not in banks:
-            raise UnknownNameError("bank", name, banks)
+    rows = {read_graded(name): row for name, row in given.items()}
+    for bank, row in rows.items():
+        if bank not in banks:
+            raise UnknownNameError("bank", bank, banks)
         for part in row:
-            banks[name].strip(str(part))
-    return {name: {str(part): value for part, value in row.items()} for name, row in given.items()}
+            banks[bank].strip(str(part))
+    return {bank: {str(part): value for part, value in row.items()} for bank, row in rows.items()}
 
 
 def _ratio(strip: Strip, ratio: object) -> float:
@@ -234,21 +236,21 @@ def _ratio(strip: Strip, ratio: object) -> float:
 def apply_edit(recipe: Recipe, edit: Edit) -> Recipe:
     """Return the recipe with the moved strips at their new ratios; strips that weren't moved keep theirs.
 
-    >>> edit = Edit(1, {"channels": {"conv1": 0.5}}, {})
+    >>> edit = Edit(1, {"channel": {"conv1": 0.5}}, {})
     >>> dict(apply_edit(Recipe(channels={"conv2": 0.25}), edit).channels)
     {'conv1': 0.5, 'conv2': 0.25}
     """
-    channels = {**recipe.channels, **edit.ratios.get("channels", {})}
-    weights = {**recipe.weights, **edit.ratios.get("weights", {})}
-    return replace(recipe, channels=channels, weights=weights)
+    for bank, moved in edit.ratios.items():
+        recipe = recipe.with_ratios(bank, {**recipe.ratios(bank), **moved})
+    return recipe
 
 
 def apply_locks(locks: frozenset[Lock], edit: Edit) -> frozenset[Lock]:
     """Return the locks after an edit.
 
-    >>> edit = Edit(1, {}, {"channels": {"conv1": False, "conv2": True}})
-    >>> sorted(apply_locks(frozenset({("channels", "conv1")}), edit))
-    [('channels', 'conv2')]
+    >>> edit = Edit(1, {}, {"channel": {"conv1": False, "conv2": True}})
+    >>> sorted(apply_locks(frozenset({("channel", "conv1")}), edit))
+    [('channel', 'conv2')]
     """
     changed = {(bank, part): locked for bank, row in edit.locks.items() for part, locked in row.items()}
     return frozenset(locks - changed.keys() | {lock for lock, locked in changed.items() if locked})

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from math import prod
 
+from ....values.granularity import CHANNEL, WEIGHT, Graded
 from ....values.pattern import pattern_ratio, pattern_refusal
 from ....values.profile import Group, ModelProfile
 from ....values.recipe import Recipe
 from ....values.report import PartOutcome
 from ...drawing.words import label
-from ...session.modes import MODES, BankName, Lock, Mode
+from ...session.modes import MODES, Lock, Mode
 from .model import Bank, Strip
 
 SHOWN_MEMBERS = 8
@@ -29,7 +30,7 @@ def banks(
     *,
     outcomes: Iterable[PartOutcome] = (),
     locks: Collection[Lock] = (),
-    sensitivity: Mapping[BankName, Sensitivity] | None = None,
+    sensitivity: Mapping[Graded, Sensitivity] | None = None,
 ) -> tuple[Bank, ...]:
     """Return the banks of a mode, strips in the order of the graph.
 
@@ -38,10 +39,10 @@ def banks(
         locks: bank and part of the locked strips.
         sensitivity: for each bank, what the scan found.
     """
-    outcome_of = {(f"{o.granularity}s", o.name): o for o in outcomes}  # those of blocks have no strip
+    outcome_of = {(o.granularity, o.name): o for o in outcomes}  # those of blocks have no strip
     drawn = []
     for name in MODES[mode]:
-        strips = channel_strips(profile, recipe) if name == "channels" else weight_strips(profile, recipe)
+        strips = channel_strips(profile, recipe) if name == CHANNEL else weight_strips(profile, recipe)
         measured = (sensitivity or {}).get(name, {})
         drawn.append(
             _bank(
@@ -55,8 +56,8 @@ def banks(
     return tuple(drawn)
 
 
-def _bank(name: BankName, strips: tuple[Strip, ...]) -> Bank:
-    if name == "channels":
+def _bank(name: Graded, strips: tuple[Strip, ...]) -> Bank:
+    if name == CHANNEL:
         title, note = (
             "Channels",
             "Structured: whole channels are removed, and the model becomes smaller and faster.",
@@ -126,7 +127,7 @@ def weight_strips(profile: ModelProfile, recipe: Recipe) -> tuple[Strip, ...]:
             label(layer.name),
             recipe.weights.get(layer.name, 0.0),
             prod(layer.shape),
-            "weight",
+            WEIGHT,
             layer.params,
             (f"{layer.kind}, weight {' × '.join(map(str, layer.shape))}",),
             pattern_refusal(layer, recipe.pattern),

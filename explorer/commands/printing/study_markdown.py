@@ -1,0 +1,127 @@
+"""What studies found, as the Markdown tables of the guide: one table of all models."""
+
+from collections.abc import Mapping, Sequence
+
+from ...studies.allocator_comparison import AllocatorRow
+from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, Quantity, pooled
+from ...studies.repair_table import REPAIRS, RepairRow
+from ...values.report import Drop, Measurement
+from .study_text import REPAIR_WORDS
+
+ALONE = "right after the cut"
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """
+    >>> print(markdown_table(["a", "b"], [["1", "2"]]))
+    | a | b |
+    | --- | --- |
+    | 1 | 2 |
+    """
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (columns, ["---"] * len(columns), *rows))
+
+
+# --------------------------------------------------------------------------- live numbers
+
+
+def live_markdown(studies: Sequence[LiveNumbers]) -> str:
+    """Return what the retrained models reach, then the rank correlations by the deciding metric and by
+    loss.
+    """
+    reached = ", ".join(_reached(study) for study in studies)
+    by_value, by_loss = (_correlations(studies, quantity) for quantity in ("value", "loss"))
+    return f"Retrained from {reached}.\n\n{by_value}\n\nThe same by loss:\n\n{by_loss}"
+
+
+def _reached(study: LiveNumbers) -> str:
+    ends = sorted(end for _, _, end in study.pairs("one_shot"))
+    return f"{100 * ends[0]:.1f} to {100 * ends[-1]:.1f} % (`{study.subject}`)" if ends else study.subject
+
+
+def _correlations(studies: Sequence[LiveNumbers], quantity: Quantity) -> str:
+    own = [{one.number: one for one in study.correlations(quantity)} for study in studies]
+    means = {one.number: one for one in pooled(studies, quantity)}
+    heads = [f"`{study.subject}`, {len(study.tried)} recipes" for study in studies]
+    rows = []
+    for number, words in NUMBERS.items():
+        cells = [_correlation(known.get(number)) for known in own]
+        rows.append([words, *cells, _estimate(means.get(number)), _gain(means.get(number))])
+    return markdown_table(["number", *heads, "mean", f"minus {ALONE}"], rows)
+
+
+def _correlation(one: Correlation | None) -> str:
+    """Return a model's correlation, and what its difference from the one-shot number says."""
+    marks = {"better": ", better", "worse": ", worse"}
+    return _estimate(one) + (marks.get(one.verdict.split(" ")[0], "") if one else "")
+
+
+def _estimate(one: Correlation | None) -> str:
+    return f"{one.estimate:.2f} ({one.low:.2f} to {one.high:.2f})" if one else "-"
+
+
+def _gain(one: Correlation | None) -> str:
+    if one is None or one.number == "one_shot":
+        return ""
+    return f"{one.gain:+.2f} ({one.gain_low:+.2f} to {one.gain_high:+.2f})"
+
+
+# --------------------------------------------------------------------------- allocators, repairs
+
+
+def allocators_markdown(models: Mapping[str, Sequence[AllocatorRow]]) -> str:
+    """Return a line for each model, share and allocator, with a column for each repair."""
+    repairs = list(dict.fromkeys(row.after for rows in models.values() for row in rows))
+    lines = []
+    for model, rows in models.items():
+        known = {(row.removed, row.allocator, row.after): row for row in rows}
+        for removed, name in dict.fromkeys((row.removed, row.allocator) for row in rows):
+            cells = [_allocator_cell(known[removed, name, after]) for after in repairs]
+            lines.append([f"`{model}`", _share(removed), f"`{name}`", *cells])
+    columns = [
+        ALONE if after == "none" else f"repaired by {REPAIR_WORDS.get(after, after)}" for after in repairs
+    ]
+    return markdown_table(["model", "removed", "allocator", *columns], lines)
+
+
+def _allocator_cell(row: AllocatorRow) -> str:
+    if row.measured is None:
+        return f"- ({row.why})"
+    gain = f", {_gained(row.gain)}" if row.gain else ""
+    return f"{_value(row.measured)}{gain}"
+
+
+def repairs_markdown(models: Mapping[str, Sequence[RepairRow]]) -> str:
+    """Return a line for each model and ratio, with what each repair loses and the seconds that it takes."""
+    arms = list(dict.fromkeys([*REPAIRS, *(row.arm for rows in models.values() for row in rows)]))
+    lines = []
+    for model, rows in models.items():
+        known = {(row.ratio, row.arm): row for row in rows}
+        for ratio in dict.fromkeys(row.ratio for row in rows):
+            cells = [_repair_cell(known.get((ratio, arm))) for arm in arms]
+            lines.append([f"`{model}`", _share(ratio), *cells])
+    return markdown_table(["model", "channels removed", *arms], lines)
+
+
+def _repair_cell(row: RepairRow | None) -> str:
+    return "-" if row is None else f"{_lost(row.drop)}; {row.seconds:.2f} s"
+
+
+def _share(ratio: float) -> str:
+    return f"{100 * ratio:g} %"
+
+
+def _value(measured: Measurement) -> str:
+    if measured.value is None:
+        return "-"
+    return f"{100 * measured.value:.1f}" if measured.unit == "%" else f"{measured.value:.4g}"
+
+
+def _gained(drop: Drop) -> str:
+    factor = 100 if drop.unit == "%" else 1
+    ends = f"{factor * drop.low:+.1f} to {factor * drop.high:+.1f}"
+    return f"{factor * drop.estimate:+.1f} ({ends})"
+
+
+def _lost(drop: Drop) -> str:
+    factor = 100 if drop.unit == "%" else 1
+    return f"{factor * drop.estimate:.1f} ({factor * drop.low:.1f} to {factor * drop.high:.1f})"

@@ -1,0 +1,155 @@
+"""Pictures with the boxes of things in them: how any format becomes a task for models that find boxes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import LoadError
+from ..values.samples import Split
+from ..values.subject import Task
+from .grid_boxes import boxes_of
+from .pictures import open_picture, stacked
+from .pool import HALVES, file_facts, fingerprint
+from .reader import Reader, class_name, normalisation, rule_told
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class BoxedPicture:
+    """A picture with its boxes.
+
+    Args:
+        boxes: x1, y1, x2, y2 as shares of the picture's width and height, and label, of each.
+        size: width and height in pixels that the boxes are for; None: they fit a picture of any size.
+    """
+
+    path: Path
+    boxes: tuple[tuple[float, ...], ...]
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class BoxedSet:
+    """All that is listed in a folder.
+
+    Args:
+        kind: the name of the format, such as "coco".
+        pictures: "training", "tuning", "held_out", or "both", which is halved -> pictures.
+        names: of the categories, in the order of their numbers.
+        left_out: how many boxes are not used, and why, such as "3 of crowds".
+        described: other files that say where the boxes are.
+    """
+
+    kind: str
+    folder: Path
+    pictures: Mapping[str, Sequence[BoxedPicture]]
+    names: tuple[str, ...]
+    left_out: str = ""
+    described: tuple[Path, ...] = ()
+
+    @property
+    def every(self) -> list[BoxedPicture]:
+        return [one for part in self.pictures.values() for one in part]
+
+
+def within(
+    corners: Sequence[float], slack: tuple[float, float], where: str, box: object
+) -> tuple[float, ...]:
+    """Return x1, y1, x2, y2 as shares of a picture, those that reach outside by rounding cut.
+
+    Args:
+        slack: shares of width and height by which a box may reach outside.
+        where, box: for the sentence.
+    Raises:
+        LoadError: it reaches further.
+    """
+    if any(not -slack[k % 2] <= end <= 1 + slack[k % 2] for k, end in enumerate(corners)):
+        raise LoadError(f"{where} has the box {box}, which reaches outside its picture; correct it.")
+    return tuple(min(max(end, 0.0), 1.0) for end in corners)
+
+
+def boxed_task(listed: BoxedSet, reader: Reader, samples: int, *facts: object) -> Task:
+    """Return a task measured by F1 of boxes and mAP; pictures are stretched to the model's size, and boxes
+    with them.
+
+    Args:
+        samples: maximum number per split.
+        facts: more that decides what the samples are.
+    Raises:
+        LoadError: no picture has a box.
+    """
+    every = listed.every
+    boxes = sum(len(one.boxes) for one in every)
+    if not boxes:
+        raise LoadError(f"No picture in {str(listed.folder)!r} has boxes; give a folder with annotations.")
+    splits = dict(listed.pictures)
+    if (both := splits.pop("both", None)) is not None:
+        order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0)).tolist()
+        middle = (len(order) + 1) // 2
+        splits["tuning"] = [both[number] for number in order[:middle]]
+        splits["held_out"] = [both[number] for number in order[middle:]]
+    rule = normalisation(reader, "", "")
+
+    def load_split(name: str) -> Split | None:
+        chosen = splits.get(name, ())[:samples]
+        return _read(chosen, reader) if chosen else None
+
+    root = listed.folder.resolve()
+    paths = [path.resolve() for path in (*listed.described, *(one.path for one in every))]
+    files = file_facts(paths, root)
+    gone = f"; {listed.left_out} were left out" if listed.left_out else ""
+    counted = f"{boxes:,} boxes of {len(listed.names)} categories{gone}"
+    return Task(
+        f"{listed.kind}:{root.name}",
+        reader.shape,
+        listed.names,
+        load_split,
+        rule,
+        note=HALVES if both is not None else "",
+        source=str(listed.folder),
+        fingerprint=fingerprint([*files, reader.shape, rule, *facts, samples]),
+        how=(f"{len(every):,} pictures have {counted}.", rule_told(rule, is_bytes=True, is_given=False)),
+        metric=("detection_f1", "mean_average_precision"),
+        answer=shown_boxes,
+    )
+
+
+def shown_boxes(outputs: Any) -> Any:
+    """Return the boxes that a model shows: of scores and boxes at places those of `boxes_of`, others as they
+    are.
+    """
+    pair = isinstance(outputs, tuple) and len(outputs) == 2 and all(isinstance(o, Tensor) for o in outputs)
+    if pair and [o.dim() for o in outputs] == [3, 3] and outputs[1].shape[2] == 4:
+        return boxes_of(outputs)
+    return outputs
+
+
+def _read(chosen: Sequence[BoxedPicture], reader: Reader) -> Split:
+    """Return inputs (n, channels, height, width) uint8, and targets (n, boxes, 5) float32 of x1, y1, x2, y2
+    in the model's pixels and label, -1 if a picture has fewer.
+    """
+    stretched = replace(reader, preset=replace(reader.preset, fit="stretch"))
+
+    def opened(place: int) -> "Image":
+        one = chosen[place]
+        picture = open_picture(one.path, one.path.name)
+        if one.size is not None and picture.size != one.size:
+            raise LoadError(
+                f"Picture {class_name(one.path.name)!r} is {picture.width} x {picture.height}, but its boxes "
+                f"are for {one.size[0]} x {one.size[1]}; correct 'width' and 'height', or the picture."
+            )
+        return picture
+
+    targets = torch.zeros(len(chosen), max(1, *(len(one.boxes) for one in chosen)), 5)
+    targets[..., 4] = -1
+    sides = reader.shape[2], reader.shape[1]
+    for row, one in zip(targets, chosen, strict=True):
+        for place, box in enumerate(one.boxes):
+            row[place] = torch.tensor([*(end * sides[k % 2] for k, end in enumerate(box[:4])), box[4]])
+    return Split(stacked(range(len(chosen)), opened, stretched), targets)

@@ -1,0 +1,87 @@
+"""Folders with a subfolder for each class, perhaps inside folders for each split."""
+
+from pathlib import Path
+
+from ..errors import LoadError
+from .reader import class_name
+
+TRAINING, TUNING, HELD_OUT = (
+    ("train", "training"),
+    ("val", "valid", "validation", "tuning"),
+    ("test", "held_out"),
+)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        inside = list(folder.iterdir())
+    except OSError as error:
+        raise LoadError(
+            f"Folder {str(folder)!r} cannot be read ({error.strerror}); give the path of one."
+        ) from error
+    return sorted(path for path in inside if path.is_dir() and not _is_hidden(path.name))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether systems hide a file or folder of that name, such as "._1.jpg" on a Mac."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _inside(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def classes_of(folder: Path, suffixes: tuple[str, ...], things: str) -> dict[str, list[Path]]:
+    """Return the files of each class, both sorted by name.
+
+    Args:
+        suffixes: of the files.
+        things: what they are, in the plural.
+
+    Raises:
+        LoadError: no class has a file, or two names differ only in characters that cannot be shown.
+    """
+    classes: dict[str, list[Path]] = {}
+    for path in _folders(folder):
+        files = sorted(p for p in path.rglob("*") if has_suffix(p, path, suffixes))
+        if files and classes.setdefault(class_name(path.name), files) is not files:
+            raise LoadError(
+                f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
+                "them."
+            )
+    if not classes:
+        raise LoadError(
+            f"{str(folder)!r} has no subfolders with {things} in them; it takes one subfolder for each class."
+        )
+    return classes
+
+
+def has_suffix(path: Path, folder: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether it is such a file by its name, and neither it nor a folder above it is hidden."""
+    hidden = any(map(_is_hidden, path.relative_to(folder).parts))
+    return not hidden and path.suffix.lower() in suffixes and path.is_file()
+
+
+def roles_of(folder: Path) -> dict[str, Path]:
+    """Return the folder of each split; "both" is to be halved.
+
+    Raises:
+        LoadError: there is only training data.
+    """
+    parts = {
+        "training": _inside(folder, TRAINING),
+        "tuning": _inside(folder, TUNING),
+        "held_out": _inside(folder, HELD_OUT),
+    }
+    roles = {role: path for role, path in parts.items() if path is not None}
+    if set(roles) == {"training"}:
+        told = "data that a model was trained on says little about its accuracy"
+        raise LoadError(
+            f"{str(folder)!r} has {roles['training'].name}/ but neither val/ nor test/; add one, since "
+            f"{told}."
+        )
+    if not roles:
+        return {"both": folder}
+    if "tuning" in roles and "held_out" in roles:
+        return roles
+    return {"training" if role == "training" else "both": path for role, path in roles.items()}
