@@ -137,13 +137,8 @@ def as_json(budget: Budget) -> dict[str, Any]:
 def _text(budget: Budget) -> str:
     rows = [_row(target, budget) for target in sorted(budget.tried)]
     first = next((report.pruned.metric for report in budget.tried.values()), None)
-    return (
-        table(
-            ["removed", metric_title(first or "accuracy"), "change", "loss", "parameters left", "within"],
-            rows,
-        )
-        + f"\n\n{budget.summary}"
-    )
+    columns = ["removed", metric_title(first or "accuracy"), "change", "loss", "parameters left", "within"]
+    return table(columns, rows) + (f"\n\n{budget.summary}" if budget.best is not None else "")
 
 
 def _row(target: float, found: Budget) -> list[str]:

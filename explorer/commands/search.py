@@ -103,7 +103,7 @@ def as_json(result: Search, checked: Report | None) -> dict[str, Any]:
 
 def _text(result: Search, checked: Report | None) -> str:
     if result.winner is None:
-        note(f"No trial loses at most {result.allowed}; allow more, or run more trials.")
+        note(f"There is no trial in which {result.limit}; allow more, or run more trials.")
     rows = [_row(trial, result.winner) for trial in result.front]
     metric = metric_title(result.trials[0].scale.metric if result.trials else "accuracy")
     front = table([f"{result.plan.cost} left", f"{metric}, tuning", "change", "proposed by", ""], rows)

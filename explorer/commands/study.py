@@ -18,7 +18,7 @@ from ..values.granularity import CHANNEL, GRADED
 from .arguments.model import add_device, add_model, opened, set_up
 from .printing.files import write
 from .printing.output import counted, followed, print_json, show
-from .printing.study_markdown import allocators_markdown, live_markdown, repairs_markdown
+from .printing.study_markdown import allocators_markdown, criteria_markdown, live_markdown, repairs_markdown
 from .printing.study_text import allocators_text, criteria_text, live_json, live_text, repairs_text
 
 LIVE, ALLOCATORS, REPAIRS, CRITERIA = "live-numbers", "allocators", "repairs", "criteria"
@@ -125,7 +125,8 @@ def _criteria(arguments: argparse.Namespace, conditions: Conditions) -> None:
         _names(arguments.criteria) or usual.criteria,
         _names(arguments.allocators) or usual.allocators,
     )
-    _tables(arguments, lambda model: compare_criteria(model, plan, conditions), Words(criteria_text))
+    words = Words(criteria_text, criteria_markdown)
+    _tables(arguments, lambda model: compare_criteria(model, plan, conditions), words)
 
 
 ANSWERS = {LIVE: _live, ALLOCATORS: _allocators, REPAIRS: _repairs, CRITERIA: _criteria}
@@ -137,17 +138,15 @@ class Words:
 
     Args:
         text: of one model.
-        markdown: one table of all models; None = this question has none.
+        markdown: one table of all models.
     """
 
     text: Callable[[str, Any], str]
-    markdown: Callable[[dict[str, Any]], str] | None = None
+    markdown: Callable[[dict[str, Any]], str]
 
 
 def _tables(arguments: argparse.Namespace, measure: Callable[[Analysed], Any], words: Words) -> None:
     """Print a table for each model, each once it is complete; or one of all models in the end."""
-    if arguments.markdown and words.markdown is None:
-        raise ExplorerError(f"study {arguments.question} has no Markdown table; leave --markdown out.")
     tables: dict[str, Any] = {}
     for model in _models(arguments):
         rows = tables[model.subject.name] = followed(measure(model), counted)
@@ -156,7 +155,7 @@ def _tables(arguments: argparse.Namespace, measure: Callable[[Analysed], Any], w
     if arguments.json:
         models = [{"model": name, "rows": [row.to_json() for row in rows]} for name, rows in tables.items()]
         print_json({"question": arguments.question, "models": models})
-    elif words.markdown is not None and arguments.markdown:
+    elif arguments.markdown:
         show(words.markdown(tables))
 
 

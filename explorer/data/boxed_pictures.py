@@ -14,7 +14,7 @@ from ..values.subject import Task
 from .grid_boxes import boxes_of
 from .pictures import open_picture, stacked
 from .pool import HALVES, file_facts, fingerprint
-from .reader import Reader, class_name, normalisation, rule_told
+from .reader import Reader, class_name, picture_rule, rule_told
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -94,7 +94,7 @@ def boxed_task(listed: BoxedSet, reader: Reader, samples: int, *facts: object) -
         middle = (len(order) + 1) // 2
         splits["tuning"] = [both[number] for number in order[:middle]]
         splits["held_out"] = [both[number] for number in order[middle:]]
-    rule = normalisation(reader, "", "")
+    rule = picture_rule(reader)
 
     def load_split(name: str) -> Split | None:
         chosen = splits.get(name, ())[:samples]

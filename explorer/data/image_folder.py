@@ -10,7 +10,7 @@ from .class_order import class_order
 from .mask_folder import mask_folders, mask_task
 from .pictures import SUFFIXES, check_pictures, depths, open_picture, sound, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
-from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
+from .reader import ANY, Reader, check_request, class_name, picture_rule, rule_told
 
 
 @DATA.register("folder", rank=10, place="PATH", local_only=True)
@@ -43,7 +43,7 @@ def image_folder(
         raise LoadError(f"Option 'skip_damaged' must be 0 or 1, got {skip_damaged}.")
     folder = Path(path).expanduser()
     if (places := mask_folders(folder)) is not None:
-        return mask_task(folder, places, reader, samples, normalisation(reader, mean, std))
+        return mask_task(folder, places, reader, samples, picture_rule(reader, mean, std))
     listed = {role: classes_of(place, SUFFIXES, "pictures") for role, place in roles_of(folder).items()}
     how = []
     if skip_damaged:
@@ -53,7 +53,7 @@ def image_folder(
     order = class_order(names, reader, classes)
     number = dict(zip(names, order.places, strict=True))
     every = [file for found in listed.values() for files in found.values() for file in files]
-    rule = normalisation(reader, mean, std)
+    rule = picture_rule(reader, mean, std)
     how += [order.sentence, rule_told(rule, is_bytes=True, is_given=bool(mean or std))]
     how += [f"Pictures of {kind} are scaled to bytes by the range of their type." for kind in depths(every)]
     pools = {role: _pool(found, number, reader) for role, found in listed.items()}

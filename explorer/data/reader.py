@@ -1,7 +1,7 @@
 """What data has to know about the model that reads it: shape, classes, and how pictures become its inputs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import LoadError
@@ -79,13 +79,24 @@ def normalisation(reader: Reader, mean: str, std: str, *, is_bytes: bool = True)
     )
 
 
+def picture_rule(reader: Reader, mean: str = "", std: str = "") -> Normalisation:
+    """Return the rule for decoded pictures, whose bytes go up to 255, whatever the model's own data go up to.
+
+    Raises:
+        LoadError: as of `normalisation`.
+    """
+    return replace(normalisation(reader, mean, std), scale=1 / 255)
+
+
 def rule_told(rule: Normalisation, *, is_bytes: bool, is_given: bool) -> str:
     """Return a sentence that says how numbers are converted for the model.
 
     >>> rule_told(Normalisation(1 / 255, (0.5,), (0.25,)), is_bytes=True, is_given=True)
     'Pixels are scaled to 0 to 1, less 0.5, divided by 0.25, as you asked.'
     """
-    what = "Pixels are scaled to 0 to 1" if is_bytes else "Numbers are read as they are"
+    top = round(1 / rule.scale) if rule.scale else 255
+    pixels = "Pixels" if top == 255 else f"Pixels from 0 to {top:,}"
+    what = f"{pixels} are scaled to 0 to 1" if is_bytes else "Numbers are read as they are"
     whose = "as you asked" if is_given else "as the model says"
     if any(rule.mean) or set(rule.std) != {1.0}:
         mean, std = (", ".join(f"{value:.4g}" for value in values) for values in (rule.mean, rule.std))

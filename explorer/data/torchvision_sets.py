@@ -12,7 +12,7 @@ from ..values.subject import Task
 from .class_order import ClassOrder, class_order
 from .pictures import check_pictures, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
-from .reader import ANY, Reader, check_request, class_name, normalisation, rule_told
+from .reader import ANY, Reader, check_request, class_name, picture_rule, rule_told
 
 # name -> arguments of the training pictures, and of the others
 KNOWN: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -68,7 +68,7 @@ def torchvision_set(
     order = _classes(other, reader, classes)
     names, number = order.names, order.places
     pools = {"training": _pool(training, number, reader), **halves(_pool(other, number, reader))}
-    rule = normalisation(reader, mean, std)
+    rule = picture_rule(reader, mean, std)
     folder = Path(path).expanduser()
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     facts = [name, *file_facts(files, folder), reader.shape, reader.preset, rule, names, samples]

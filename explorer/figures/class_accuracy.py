@@ -56,12 +56,15 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
     drawn.add_trace(_links(classes, names))
     drawn.add_trace(_dots(classes, names, "before", DENSE, "circle-open"))
     drawn.add_trace(_dots(classes, names, "after", AFTER, "circle"))
-    for differs, name, colour in ((True, "beyond noise", REMOVED), (False, "may be noise", STALE)):
+    for differs, name, colour, symbol in (
+        (True, "beyond noise", REMOVED, "diamond"),
+        (False, "may be noise", STALE, "diamond-open"),
+    ):
         chosen = [
             (change, label) for change, label in zip(classes, names, strict=True) if change.differs is differs
         ]
         if chosen:
-            drawn.add_trace(_changes(chosen, name, colour))
+            drawn.add_trace(_changes(chosen, name, colour, symbol))
     return drawn
 
 
@@ -99,7 +102,7 @@ def _dots(
     )
 
 
-def _changes(chosen: list[tuple[ClassChange, str]], name: str, colour: str) -> go.Scatter:
+def _changes(chosen: list[tuple[ClassChange, str]], name: str, colour: str, symbol: str) -> go.Scatter:
     drops = [change.drop for change, _ in chosen]
     return go.Scatter(
         x=[-100 * drop.estimate for drop in drops],
@@ -107,7 +110,7 @@ def _changes(chosen: list[tuple[ClassChange, str]], name: str, colour: str) -> g
         xaxis="x2",
         mode="markers",
         name=name,
-        marker={"color": colour, "size": 8},
+        marker={"color": colour, "size": 8, "symbol": symbol},
         error_x={
             "array": [100 * (d.estimate - d.low) for d in drops],
             "arrayminus": [100 * (d.high - d.estimate) for d in drops],

@@ -7,14 +7,24 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..studies.behaviour import Behaviour
+from .cell_words import cell_words
 from .class_accuracy import shown_classes
 from .style import figure, nothing, text
 
 Which = Literal["before", "after", "difference"]
 SHOWN = 30  # number of classes; if there are more, those that changed most
 WRITTEN = 14  # number of classes up to which the cells show their numbers
-CHANGES = [[0, "#7b5bb5"], [0.5, "rgba(128, 128, 128, 0.1)"], [1, "#d55e00"]]  # better, none, worse
+SHARES = "Cividis"
 PALE = 0.3  # of the largest difference: cells below it show their number only on hover
+NO_CHANGE = [0.5, "rgba(128, 128, 128, 0.1)"]  # the page's own colour shows through
+# better, none, worse; opaque wherever a number is written
+CHANGES = [
+    [0, "#6f4cb0"],
+    [0.5 - PALE / 2, "#9d86cc"],
+    NO_CHANGE,
+    [0.5 + PALE / 2, "#e8935a"],
+    [1, "#d55e00"],
+]
 TITLES = {
     "before": "What the dense model predicts for each class",
     "after": "What the pruned model predicts for each class",
@@ -43,7 +53,12 @@ def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Fi
     counts = _counts(behaviour, which, numbers)
     shares = 100 * counts / np.array([[samples[number]] for number in numbers])
     names = [text(behaviour.name(number)) for number in numbers]
-    return drawn.add_trace(_cells(shares, counts, names, which))
+    cells = _cells(shares, counts, names, which)
+    drawn.add_trace(cells)
+    if cells.text is not None:
+        scale = [step for step in CHANGES if step is not NO_CHANGE] if which == "difference" else SHARES
+        drawn.add_trace(cell_words(cells, scale, (cells.zmin, cells.zmax)))
+    return drawn
 
 
 def _counts(behaviour: Behaviour, which: Which, numbers: list[int]) -> np.ndarray:
@@ -65,7 +80,7 @@ def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Whic
     change = which == "difference"
     top = max(1.0, float(np.abs(shares).max())) if change else 100.0
     scale: Mapping[str, object] = (
-        {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": "Cividis", "zmin": 0}
+        {"colorscale": CHANGES, "zmin": -top} if change else {"colorscale": SHARES, "zmin": 0}
     )
     words = (
         "%{customdata[0]:+} samples, %{customdata[1]:+.1f} points"
@@ -94,7 +109,6 @@ def _cells(shares: np.ndarray, counts: np.ndarray, names: list[str], which: Whic
         xgap=1,
         ygap=1,
         text=written if len(names) <= WRITTEN else None,
-        texttemplate="%{text}" if len(names) <= WRITTEN else None,
         colorbar={
             "title": {
                 "text": "Points of the class, worse up" if change else "% of the class",

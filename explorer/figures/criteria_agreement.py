@@ -3,6 +3,7 @@
 import plotly.graph_objects as go
 
 from ..studies.criteria_agreement import Agreement, Measure, Overall
+from .cell_words import cell_words
 from .style import figure, nothing, text
 
 TITLES: dict[Measure, str] = {
@@ -23,24 +24,22 @@ def criteria_agreement(agreement: Agreement | Overall | None, measure: Measure) 
     names = [text(name) for name in agreement.criteria]
     cells, is_share = agreement.matrix(measure), measure == "overlap"
     words = [["" if value is None else _number(value, is_share) for value in row] for row in cells]
-    drawn.add_trace(
-        go.Heatmap(
-            x=names,
-            y=names,
-            z=[list(row) for row in cells],
-            zmin=0 if is_share else -1,
-            zmax=1,
-            xgap=1,
-            ygap=1,
-            text=words,
-            texttemplate="%{text}",
-            textfont={"size": 10},
-            colorscale=SCALE if is_share else AROUND_ZERO,
-            hoverongaps=False,
-            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
-            colorbar={"thickness": 12},
-        )
+    scale, lowest = (SCALE, 0) if is_share else (AROUND_ZERO, -1)
+    matrix = go.Heatmap(
+        x=names,
+        y=names,
+        z=[list(row) for row in cells],
+        zmin=lowest,
+        zmax=1,
+        xgap=1,
+        ygap=1,
+        text=words,
+        colorscale=scale,
+        hoverongaps=False,
+        hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+        colorbar={"thickness": 12},
     )
+    drawn.add_traces([matrix, cell_words(matrix, scale, (lowest, 1), 10)])
     drawn.update_xaxes(showgrid=False, tickangle=-45, type="category")
     drawn.update_yaxes(showgrid=False, autorange="reversed", type="category")
     return drawn.update_layout(height=190 + 28 * len(names), margin={"t": 60})

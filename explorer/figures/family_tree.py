@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from ..runs.comparison import TreeRow
-from .style import CLEAR, DENSE, KEPT, REMOVED, figure, nothing, text
+from .style import CLEAR, DENSE, KEPT, REMOVED, Mark, figure, nothing, text
 
 ROW = 30  # pixels
 VERDICTS = {
-    "different": (REMOVED, "worse or better beyond noise"),
-    "equivalent": (KEPT, "as accurate as dense, within a point"),
-    "undecided": (DENSE, "not known yet"),
+    "different": (Mark(REMOVED, "square"), "worse or better beyond noise"),
+    "equivalent": (Mark(KEPT, "circle"), "as accurate as dense, within a point"),
+    "undecided": (Mark(DENSE, "circle-open"), "not known yet"),
 }
 ROOM = 6.0  # steps to the right of the deepest run, for its text
 
@@ -31,10 +31,10 @@ def family_tree(tree: Sequence[TreeRow], names: Mapping[str, str], chosen: Seque
     if not tree:
         return nothing(drawn)
     drawn.add_trace(_lines(tree))
-    for verdict, (colour, words) in VERDICTS.items():
+    for verdict, (mark, words) in VERDICTS.items():
         rows = [row for row, branch in enumerate(tree) if _verdict(branch) == verdict]
         if rows:
-            drawn.add_trace(_dots(tree, rows, names, colour, words))
+            drawn.add_trace(_dots(tree, rows, names, mark, words))
     ringed = [row for row, branch in enumerate(tree) if branch.run.name in chosen]
     return drawn.add_trace(_rings(tree, ringed)) if ringed else drawn
 
@@ -59,7 +59,7 @@ def _lines(tree: Sequence[TreeRow]) -> go.Scatter:
 
 
 def _dots(
-    tree: Sequence[TreeRow], rows: Sequence[int], names: Mapping[str, str], colour: str, words: str
+    tree: Sequence[TreeRow], rows: Sequence[int], names: Mapping[str, str], mark: Mark, words: str
 ) -> go.Scatter:
     labels = [text(names[tree[row].run.name]) for row in rows]
     notes = [[text(tree[row].run.note) or "no note"] for row in rows]
@@ -69,7 +69,7 @@ def _dots(
         mode="markers+text",
         text=[f"  {name}" for name in labels],
         textposition="middle right",
-        marker={"color": colour, "size": 11},
+        marker={"color": mark.colour, "symbol": mark.symbol, "size": 11},
         name=words,
         cliponaxis=False,
         customdata=notes,

@@ -8,6 +8,17 @@ from .style import AFTER
 
 OWN, TRAIL = "own", "trail"  # `meta` of the traces, by which the page finds them
 ABOVE = 103  # per cent; a mark at 100 is whole
+# trace -> what the page's short legend calls it
+SHORT = {
+    "this recipe, weaker and stronger": "this recipe",
+    "this recipe, weaker and stronger: at random": "at random",
+    "repaired without training": "repaired",
+    "kept runs": "kept",
+    "dense model": "dense",
+    "your recipe": "yours",
+    "your recipe, repaired": "yours, repaired",
+    "where you were": "before",
+}
 
 
 def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, unit: str) -> go.Figure:
@@ -18,7 +29,7 @@ def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, uni
         axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown.
         metric, unit: name and unit of what decides, which no point says before the first is measured.
     """
-    figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit})
+    figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit, "names": SHORT})
     if unit == "%":
         figure.update_yaxes(range=[0, ABOVE])
     if axis != "latency":  # which may grow

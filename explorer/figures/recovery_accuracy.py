@@ -5,9 +5,10 @@ import plotly.graph_objects as go
 from ..measuring.metric_words import hover_form, metric_axis, metric_heading
 from ..recovery.values import EpochPoint, Recovery
 from ..values.metric import ACCURACY, Scale
-from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, text
+from .style import AFTER, DENSE, KEPT, REMOVED, Mark, figure, nothing, text
 
 COLOURS = (AFTER, KEPT, REMOVED, "#cc79a7", "#8a6d00")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross")  # open before the cut
 
 
 def recovery_accuracy(recovery: Recovery | None) -> go.Figure:
@@ -25,7 +26,8 @@ def recovery_accuracy(recovery: Recovery | None) -> go.Figure:
         points = [
             point for point in recovery.epochs if point.seed == seed and point.measurement.value is not None
         ]
-        drawn.add_trace(_line(points, f"seed {seed}", COLOURS[number % len(COLOURS)], scale))
+        mark = Mark(COLOURS[number % len(COLOURS)], SYMBOLS[number % len(SYMBOLS)])
+        drawn.add_trace(_line(points, f"seed {seed}", mark, scale))
     return drawn
 
 
@@ -49,7 +51,7 @@ def _dense(drawn: go.Figure, recovery: Recovery) -> None:
     )
 
 
-def _line(points: list[EpochPoint], name: str, colour: str, scale: Scale) -> go.Scatter:
+def _line(points: list[EpochPoint], name: str, mark: Mark, scale: Scale) -> go.Scatter:
     form, unit = hover_form(scale)
     measured = [point.measurement for point in points]
     values = [scale.factor * (m.value or 0.0) for m in measured]
@@ -72,9 +74,9 @@ def _line(points: list[EpochPoint], name: str, colour: str, scale: Scale) -> go.
         f"%{{y:{form}}}{unit} (%{{customdata[1]:{form}}} to %{{customdata[2]:{form}}}), "
         "%{customdata[3]:,} samples<br>%{customdata[4]:.1f} % of the parameters left<extra></extra>",
         marker={
-            "color": colour,
+            "color": mark.colour,
             "size": 7,
-            "symbol": ["circle" if p.pruned else "circle-open" for p in points],
+            "symbol": [mark.symbol + ("" if p.pruned else "-open") for p in points],
         },
-        line={"color": colour},
+        line={"color": mark.colour},
     )

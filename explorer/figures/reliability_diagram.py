@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from ..measuring.statistics import wilson
 from ..studies.behaviour import Behaviour
 from ..studies.reliability import Bin, Reliability
-from .style import AFTER, DENSE, figure, nothing
+from .style import AFTER, DENSE, Mark, figure, nothing
 
 
 def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
@@ -31,13 +31,16 @@ def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
             hoverinfo="skip",
         )
     )
-    sides = (("before", behaviour.before.reliability, DENSE), ("after", behaviour.after.reliability, AFTER))
-    for name, found, colour in sides[: 1 if behaviour.before == behaviour.after else 2]:
-        drawn.add_trace(_points(found, name, colour))
+    sides = (
+        ("before", behaviour.before.reliability, Mark(DENSE, "circle-open", dash="dot")),
+        ("after", behaviour.after.reliability, Mark(AFTER, "circle")),
+    )
+    for name, found, mark in sides[: 1 if behaviour.before == behaviour.after else 2]:
+        drawn.add_trace(_points(found, name, mark))
     return drawn
 
 
-def _points(reliability: Reliability, name: str, colour: str) -> go.Scatter:
+def _points(reliability: Reliability, name: str, mark: Mark) -> go.Scatter:
     filled = [entry for entry in reliability.bins if entry.samples]
     right = [100 * entry.correct / entry.samples for entry in filled]
     reach = [wilson(entry.correct, entry.samples) for entry in filled]
@@ -46,8 +49,12 @@ def _points(reliability: Reliability, name: str, colour: str) -> go.Scatter:
         y=right,
         mode="lines+markers",
         name=name,
-        marker={"color": colour, "size": [_size(entry, reliability.samples) for entry in filled]},
-        line={"color": colour, "width": 1},
+        marker={
+            "color": mark.colour,
+            "symbol": mark.symbol,
+            "size": [_size(entry, reliability.samples) for entry in filled],
+        },
+        line={"color": mark.colour, "width": 1, "dash": mark.dash},
         error_y={
             "array": [100 * high - y for (_, high), y in zip(reach, right, strict=True)],
             "arrayminus": [y - 100 * low for (low, _), y in zip(reach, right, strict=True)],

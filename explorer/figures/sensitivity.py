@@ -10,6 +10,7 @@ from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.values import Scan, SensitivityPoint
 from ..values.granularity import CHANNEL, WEIGHT, WORDS
 from ..words import LABELS
+from .cell_words import cell_words
 from .style import CLEAR, figure, nothing, tall, text
 
 TITLES = {CHANNEL: f"{WORDS[CHANNEL]} of each coupled group", WEIGHT: f"{WORDS[WEIGHT]} of each layer"}
@@ -42,7 +43,10 @@ def sensitivity(scans: Sequence[Scan]) -> go.Figure:
     metric, unit = metric_heading(known[0].baseline.metric), known[0].points[0].drop.unit
     times = 100 if unit == "%" else 1
     for row, scan in enumerate(known, 1):
-        drawn.add_trace(_cells(scan), row, 1)
+        cells = _cells(scan)
+        drawn.add_trace(cells, row, 1)
+        if len(scan.by_part) <= LABELLED:
+            drawn.add_trace(cell_words(cells, SCALE, (0, times * highest), 10), row, 1)
     drawn.update_xaxes(type="category", showgrid=False)
     drawn.update_xaxes(title_text=LABELS["ratio"], row=len(known), col=1)
     drawn.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
@@ -68,14 +72,12 @@ def _cells(scan: Scan) -> go.Heatmap:
     ratios, parts = scan.plan.ratios, scan.by_part
     found = [{point.ratio: point for point in points} for points in parts.values()]
     grid: list[list[SensitivityPoint | None]] = [[row.get(ratio) for ratio in ratios] for row in found]
-    show, judged = len(parts) <= LABELLED, scan.findings()
+    judged = scan.findings()
     return go.Heatmap(
         x=[f"{100 * ratio:g} %" for ratio in ratios],
         y=[text(part) for part in parts],
         z=[[None if p is None else _scaled(p, p.drop.loss) for p in row] for row in grid],
         text=[["" if p is None else _cell(p, judged[p.part, p.ratio]) for p in row] for row in grid],
-        texttemplate="%{text}" if show else None,
-        textfont={"size": 10},
         customdata=[
             ["not measured yet" if p is None else _words(p, judged[p.part, p.ratio]) for p in row]
             for row in grid

@@ -11,6 +11,7 @@ from ..words import LABELS
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 
 NAMED = 40  # layers up to which each is named on the axis; if there are more, evenly spaced ones
+STRIPED = {"after": "/"}  # whose green is the grey of "before" to people with deuteranopia
 WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the space that a layer has
 
 
@@ -76,7 +77,7 @@ def _add_bars(
                 y=[q[high] - q[low] for q in quantiles],
                 width=widths,
                 opacity=opacity,
-                marker={"color": colour, "line": {"width": 0}},
+                marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": STRIPED.get(which, "")}},
                 name=which,
                 legendgroup=which,
                 showlegend=opacity > 0.5,

@@ -15,6 +15,7 @@ from ..errors import GraphError
 from ..values.profile import Group
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, layer_of, op_name, where
+from .refusals import READS_VALUES, reads_values, uncuttable
 from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
 from .rules.elementwise import pointwise
@@ -96,9 +97,7 @@ class Walk:
                     self.ties.freeze(array, "is an output of the model")
             return None
         if node.op != "call_function":
-            raise GraphError(
-                f"The exported graph holds a {node.op} named {node.name!r}, which cannot be analysed."
-            )
+            raise GraphError(uncuttable(node))
         return self._call(node)
 
     def _placeholder(self, node: fx.Node) -> Labelled:
@@ -140,6 +139,8 @@ class Walk:
 
         if op_name(target) in IGNORED:
             return None
+        if op_name(target) in READS_VALUES:
+            raise GraphError(reads_values(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
         out = self._executed(node, target, strip(args), strip(kwargs))

@@ -22,7 +22,8 @@ from .explicit_squeezes import name_squeezed
 from .groups import solve
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
-from .quiet import without_fast_path, without_log
+from .quiet import counted_apart, without_fast_path, without_log
+from .refusals import unreadable
 from .size_limits import check_analysable, shadow
 
 UNREADABLE = (GraphError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
@@ -91,10 +92,7 @@ def _traced(
     # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
     # graph, and none may end the program
     except Exception as error:
-        first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
-        raise GraphError(
-            f"torch.export cannot read this model ({first_line}); only unstructured pruning is possible."
-        ) from error
+        raise GraphError(unreadable(error)) from error
 
 
 def graph_of(subject: Subject) -> ModelGraph:
@@ -174,7 +172,7 @@ def count_macs(model: nn.Module, example: torch.Tensor) -> int:
     Args:
         example: (1, *shape).
     """
-    with torch.no_grad(), without_fast_path():
+    with torch.no_grad(), without_fast_path(), counted_apart():
         flops = _flops_without_memory(model, example)
         return (_flops_in_parts(model, example) if flops is None else flops) // 2
 

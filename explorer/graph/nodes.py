@@ -6,8 +6,7 @@ from typing import Any
 from torch import fx
 
 PARTS = re.compile(r"(\.parametrizations\.weight\.original\d?|\.weight_[vg]|\.weight_orig)$")
-
-
+WHOLE = "the model"  # where nodes at the top were traced
 IGNORED = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 
 
@@ -34,4 +33,4 @@ def where(node: fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(path) for path, _ in stack.values()]
     path = paths[-1] if paths else ""
-    return path.removeprefix("L['self'].").removeprefix("L__self___") or "the model"
+    return path.removeprefix("L['self'].").removeprefix("L__self___") or WHOLE

@@ -4,6 +4,7 @@ Errors are still raised, and become a sentence.
 """
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,3 +46,15 @@ def without_fast_path() -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
+def counted_apart() -> Iterator[None]:
+    """Let what `torch.compile` builds meanwhile be built again later, since under a mode that counts it holds
+    for that mode alone; `torch.cond` compiles, too.
+    """
+    try:
+        yield
+    finally:
+        if "torch._dynamo" in sys.modules:
+            torch._dynamo.reset()

@@ -24,6 +24,7 @@ from torch.utils.flop_counter import flop_registry
 
 from ..errors import ExplorerError, GraphError, LoadError
 from ..machine.foreign_code import description
+from .quiet import counted_apart
 
 VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the operator's own value for it
 
@@ -185,7 +186,7 @@ def measure(model: nn.Module, example: Tensor, limits: Limits) -> Size:
     watch = _Watch(limits, len(example))
     try:
         twin, input = shadow(model), torch.empty_like(example, device="meta")
-        with torch.device("meta"), torch.no_grad(), watch:
+        with counted_apart(), torch.device("meta"), torch.no_grad(), watch:
             twin(input)
     except TooLarge:
         raise

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..graph.quiet import counted_apart
 from ..values.subject import Subject, Task
 
 Kind = Literal["softmax", "log_softmax", "sigmoid"]
@@ -69,7 +70,7 @@ def kind_of(run: Callable[[], Any]) -> Kind | None:
     """Return what the last operator of an output is, if that gives probabilities of classes; None for scores
     and for anything else.
     """
-    with torch.no_grad(), LastOperators() as watch:
+    with counted_apart(), torch.no_grad(), LastOperators() as watch:
         output = run()
         known = watch.of(output) if isinstance(output, Tensor) else None
     if known is None or (known[0] != "sigmoid" and known[1] not in (1, output.dim() - 1)):

@@ -20,12 +20,15 @@ def failure(error: BaseException) -> str | None:
 
     The line is the innermost one of the user's code, since a library that it called may be right to refuse.
     """
-    places = [place for one in _chain(error) for place in _lines(one.__traceback__)]
-    if not places:
-        return None
-    file, line = places[-1]
+    place = place_of(error)
     told = " ".join(str(error).split())[:LONGEST]
-    return f"{file}, line {line}, fails with {type(error).__name__}{f': {told}' if told else ''}"
+    return place and f"{place}, fails with {type(error).__name__}{f': {told}' if told else ''}"
+
+
+def place_of(error: BaseException) -> str | None:
+    """Return the innermost line of the user's code that an error passed, or None if it passed none."""
+    places = [place for one in _chain(error) for place in _lines(one.__traceback__)]
+    return f"{places[-1][0]}, line {places[-1][1]}" if places else None
 
 
 def warning_line(text: object, file: str, line: int) -> str | None:

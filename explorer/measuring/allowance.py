@@ -16,19 +16,24 @@ def whole_of(scale: Scale, dense: float) -> float:
     return 1.0 if scale.unit == "%" or not dense else abs(dense)
 
 
-def allowed_words(allowed: float, scale: Scale, dense: float) -> str:
-    """Return the allowed loss in words.
+def limit_words(allowed: float, scale: Scale, dense: float) -> str:
+    """Return what may happen to a metric, in words: it falls, or rises if lower is better.
 
-    >>> allowed_words(0.01, Scale(), 0.9), allowed_words(0.02, Scale("mae", "m", "lower"), 3.0)
-    ('1 point', "2 % of the dense model's mean absolute error")
-    >>> allowed_words(0.05, Scale("kl_divergence", "nats", "lower"), 0.0)
-    '0.05 nats'
+    >>> limit_words(0.01, Scale(), 0.9)
+    'accuracy falls by at most 1 point'
+    >>> limit_words(0.02, Scale("mae", "m", "lower"), 3.0)
+    "mean absolute error rises by at most 2 % of the dense model's"
+    >>> limit_words(0.05, Scale("kl_divergence", "nats", "lower"), 0.0)
+    'KL divergence from the dense model rises by at most 0.05 nats'
     """
+    moves = "falls" if scale.better == "higher" else "rises"
     if scale.unit == "%":
-        return f"{100 * allowed:.3g} point{'s' * (allowed != 0.01)}"
-    if not dense:
-        return f"{allowed:.3g} {scale.unit or metric_title(scale.metric)}"
-    return f"{100 * allowed:.3g} % of the dense model's {metric_title(scale.metric)}"
+        amount = f"{100 * allowed:.3g} point{'s' * (allowed != 0.01)}"
+    elif not dense:
+        amount = f"{allowed:.3g} {scale.unit}".rstrip()
+    else:
+        amount = f"{100 * allowed:.3g} % of the dense model's"
+    return f"{metric_title(scale.metric)} {moves} by at most {amount}"
 
 
 def allowance_unit(scale: Scale) -> str:

@@ -84,8 +84,13 @@ def hits(boxes: Tensor, there: Tensor, least: float) -> Tensor:
         boxes: (n, d, 6), the most confident first.
         there: (n, m, 5).
     """
+    return matched(boxes, there, least)[0]
+
+
+def matched(boxes: Tensor, there: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    """Return (n, d) bool as `hits`, and (n, m) bool: which true boxes are found."""
     if not there.shape[1]:
-        return torch.zeros(boxes.shape[:2], dtype=torch.bool, device=boxes.device)
+        return tuple(torch.zeros(b.shape[:2], dtype=torch.bool, device=b.device) for b in (boxes, there))  # type: ignore[return-value]
     fits = (boxes[:, :, None, 5] == there[:, None, :, 4]) & (there[:, None, :, 4] >= 0)
     overlap = torch.where(
         fits, overlap_of(boxes, there), -torch.ones((), dtype=torch.float64, device=boxes.device)
@@ -97,4 +102,5 @@ def hits(boxes: Tensor, there: Tensor, least: float) -> Tensor:
         is_hit = best >= least
         free[torch.arange(len(free), device=free.device)[is_hit], which[is_hit]] = False
         taken.append(is_hit)
-    return torch.stack(taken, 1) if taken else torch.zeros(boxes.shape[:2], dtype=torch.bool)
+    hit = torch.stack(taken, 1) if taken else torch.zeros(boxes.shape[:2], dtype=torch.bool)
+    return hit, ~free

@@ -10,7 +10,7 @@ from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
-from ..measuring.allowance import allowed_words, whole_of
+from ..measuring.allowance import limit_words, whole_of
 from ..measuring.statistics import looks_level
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
@@ -55,22 +55,21 @@ class Budget:
 
     @property
     def words(self) -> str:
-        """Return the allowed drop in words."""
+        """Return what is allowed, in words."""
         measured = next((report for report in self.tried.values() if report.drop), None)
         scale, dense = (measured.scale, measured.baseline.value) if measured else (Scale(), 1.0)
-        return allowed_words(self.allowed, scale, dense or 0.0)
+        return limit_words(self.allowed, scale, dense or 0.0)
 
     @property
     def summary(self) -> str:
         """Return one sentence."""
         looked = f"after {len(self.tried)} of {self.looks} looks at level {self.level:.4g}"
-        allowed = self.words
         if self.best is None:
             return (
-                f"No pruned model could be shown to lose at most {allowed} {looked}; allow more, or "
-                "measure on more samples."
+                f"Of no pruned model it could be shown that {self.words}, {looked}; allow more, or measure "
+                "on more samples."
             )
-        return f"At {100 * self.best:.1f} % removed the drop is at most {allowed} {looked}."
+        return f"At {100 * self.best:.1f} % removed, {self.words}, {looked}."
 
 
 def accuracy_budget(

@@ -379,7 +379,8 @@ def check_winner(
     winner, runs = search.winner, store or Store(paths.cache())
     if winner is None:
         raise ExplorerError(
-            f"No trial loses at most {search.allowed}, so there is no winner; allow more, or run more trials."
+            f"There is no trial in which {search.limit}, so there is no winner; allow more, or run more "
+            "trials."
         )
     runs.check_room()
     how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import ExplorerError
-from ..measuring.allowance import allowed_words, whole_of
+from ..measuring.allowance import limit_words, whole_of
 from ..values.granularity import CHANNEL, WEIGHT, Graded
 from ..values.metric import Scale
 from ..values.recipe import Recipe
@@ -128,11 +128,11 @@ class Search:
         return within[0] if within else None
 
     @property
-    def allowed(self) -> str:
-        """Return what the winner may lose, in words.
+    def limit(self) -> str:
+        """Return what may happen to the winner's metric, in words.
 
-        >>> Search(SearchPlan(largest_drop=0.02), ()).allowed
-        '2 points'
+        >>> Search(SearchPlan(largest_drop=0.02), ()).limit
+        'accuracy falls by at most 2 points'
         """
         scale, dense = (self.trials[0].scale, self.trials[0].dense) if self.trials else (Scale(), 1.0)
-        return allowed_words(self.plan.largest_drop, scale, dense)
+        return limit_words(self.plan.largest_drop, scale, dense)

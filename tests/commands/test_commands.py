@@ -343,6 +343,14 @@ def test_train_sample_shows_how_far_it_is(monkeypatch, capsys):
     )
 
 
+def test_a_budget_that_nothing_meets_is_refused_once(capsys):
+    words = ["budget", MLP, "--largest-drop", "0.01", "--samples", "20", "--looks", "2"]
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert "Of no pruned model it could be shown that accuracy falls by at most 1 point, after 2" in err
+    assert err.count("\n") == 1 and "shown" not in out and "parameters left" in out
+
+
 # --------------------------------------------------------------------------- the page
 
 

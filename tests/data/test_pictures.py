@@ -10,9 +10,10 @@ from PIL import Image
 
 from explorer.data import pictures
 from explorer.data.pictures import fitted
-from explorer.data.reader import Reader
+from explorer.data.reader import Reader, rule_told
 from explorer.data.source_text import load_data
 from explorer.errors import LoadError, RecipeError
+from explorer.loaders.model_text import load
 from explorer.values.subject import Preset
 
 GREY = Reader((1, 8, 8), 2, Preset())
@@ -174,3 +175,22 @@ def test_several_are_counted_and_none_is_said(pets):
     for value in ("2", "yes"):
         with pytest.raises((LoadError, RecipeError), match="skip_damaged"):
             load_data(f"folder:{pets}?skip_damaged={value}", GREY)
+
+
+def test_pictures_of_digits_are_read_as_the_digits_that_come_with_the_model(tmp_path):
+    """Its own data go up to 16, pictures up to 255."""
+    own = load("digits-mlp")
+    split = own.task.split("tuning").first(40)
+    for number, (values, digit) in enumerate(zip(split.inputs, split.targets.tolist(), strict=True)):
+        place = tmp_path / str(digit) / f"{number}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray((values[0].numpy() * (255 / 16)).astype(np.uint8)).save(place)
+    task = load("digits-mlp", data=f"folder:{tmp_path}").task
+    assert "Pixels are scaled to 0 to 1, less 0.305" in task.how[1]
+    drawn = torch.cat([task.normalisation(task.split(name).inputs) for name in ("tuning", "held_out")])
+    stored = own.task.normalisation(split.inputs)
+    assert float(drawn.max()) == pytest.approx(float(stored.max()), abs=0.02)
+    assert float(drawn.mean()) == pytest.approx(float(stored.mean()), abs=0.02)
+    assert rule_told(own.task.normalisation, is_bytes=True, is_given=False).startswith(
+        "Pixels from 0 to 16 are scaled to 0 to 1"
+    )

@@ -77,7 +77,7 @@ def test_of_many_classes_those_that_changed_most_are_drawn_and_it_says_so():
     [("before", [[2, 1], [0, 2]]), ("after", [[2, 1], [1, 1]]), ("difference", [[0, 0], [1, -1]])],
 )
 def test_confusions_are_counted(which, counts):
-    (cells,) = confusion(FOUND, which).data
+    cells, _ = confusion(FOUND, which).data
     shares = np.array(counts) / 3 * 100
     assert cells.customdata[..., 0].tolist() == counts and cells.customdata[..., 1] == pytest.approx(shares)
     worse = shares * [[-1, 1], [1, -1]] if which == "difference" else shares

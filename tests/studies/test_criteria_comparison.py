@@ -1,12 +1,14 @@
 """Criteria and allocators of single weights, compared at equally many weights of the same layers."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from zoo import odd
 
 from explorer.commands.main import main
+from explorer.commands.printing.study_markdown import criteria_markdown
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
@@ -99,3 +101,12 @@ def test_the_verb_prints_it(rows, monkeypatch, capsys):
     assert "minus l1, uniform" in out and "accuracy on 128 samples" in out and "worse" in out
     assert main("study criteria digits-mlp --json".split()) == 0
     assert len(json.loads(capsys.readouterr().out)["models"][0]["rows"]) == len(PLAN.pairs)
+    assert main("study criteria digits-mlp --markdown".split()) == 0
+    head, _, first, _, third, _ = capsys.readouterr().out.strip().splitlines()
+    assert head.endswith("| allocator | right after the cut | minus `l1`, `uniform` |")
+    value = f"{100 * rows[0].measured.value:.1f} % ({100 * rows[0].measured.low:.1f} % to"
+    assert first.startswith(f"| `digits-mlp` | 70 % | `l1` | `uniform` | {value}") and first.endswith("|  |")
+    worse = rows[2].change
+    assert f"| {100 * worse.estimate:+.1f} points (" in third and worse.high < 0 and " *" not in third
+    noisy = replace(rows[2], change=replace(worse, high=0.01))
+    assert criteria_markdown({"m": [rows[0], noisy]}).endswith(" to +1.0) * |")

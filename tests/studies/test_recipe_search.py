@@ -152,7 +152,7 @@ def test_a_lower_error_wins_where_lower_is_better():
     trials = (error(0, 1.04, 0.5), error(1, 1.00, 0.8), error(2, 1.30, 0.6), error(3, 2.0, 0.2))
     done = Search(SearchPlan(4, largest_drop=0.05), trials)
     assert [t.number for t in done.front] == [3, 0, 1] and done.winner.number == 0
-    assert done.allowed == "5 % of the dense model's mean absolute error"
+    assert done.limit == "mean absolute error rises by at most 5 % of the dense model's"
     as_if_higher = [replace(t, drop=replace(t.drop, better="higher")) for t in trials]
     assert [t.number for t in Search(done.plan, tuple(as_if_higher)).front] == [3]  # the worst of all
     drawn = search_front(done)
@@ -167,7 +167,7 @@ def test_a_search_minimises_the_error_of_a_regressor(mlp, tmp_path):
     with torch.inference_mode():
         targets = subject.model(inputs) + 1
     task = Task("angles", data={"tuning": (inputs, targets)}, metric="mae")
-    model = Analysed(replace(subject, id="angles", task=task), mlp[1])
+    model = Analysed(replace(subject, id="angles-mlp", task=task), mlp[1])
     plan, conditions = SearchPlan(5, largest_drop=0.5), Conditions(latency=False)
     done = outcome(search(model, Recipe(), plan, conditions, folder=tmp_path, store=Store(tmp_path)))
     assert len(done.trials) == 5 and {t.measured.metric for t in done.trials} == {"mae"}

@@ -77,8 +77,3 @@ def test_the_verb_prints_it(measured, monkeypatch, capsys):
     assert line.startswith("| `digits-cnn` | 50 % | ") and f"| {100 * lost.estimate:.1f} (" in line
     assert main("study repairs digits-cnn --epochs one".split()) == 2
     assert "--epochs takes whole numbers" in capsys.readouterr().err
-
-
-def test_a_question_without_a_markdown_table_says_so(capsys):
-    assert main("study criteria digits-cnn --markdown".split()) == 2
-    assert "has no Markdown table" in capsys.readouterr().err

@@ -34,7 +34,24 @@ BOXES = """() => {
   const columns = [...document.querySelectorAll(".st-key-cockpit [data-testid=stColumn]")].map(box);
   return { metrics: of(".st-key-metrics"), toolbar: of(".st-key-toolbar"),
     faders: columns[0], curve: columns[1],
-    plot: of(".live-figure .plot") };
+    tools: of(".st-key-tools [role=tablist]"), plot: of(".live-figure .plot") };
+}"""
+CARDS = (
+    "[...document.querySelectorAll('*')].find((node) => node.shadowRoot?.querySelector('.card')).shadowRoot"
+)
+CARDS = f"[...{CARDS}.querySelectorAll('.card')]"
+CUT_NOTES = f"""() => {CARDS}.flatMap((card) => {{
+  const room = card.querySelector(".notes").getBoundingClientRect();
+  return [...card.querySelectorAll(".notes > div:not([hidden])")].filter((note) => {{
+    const box = note.getBoundingClientRect();
+    return box.bottom > room.bottom + 1 || note.scrollWidth > note.clientWidth;
+  }}).map((note) => note.textContent);
+}})"""
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll(".live-figure .names li")]
+    .map((item) => item.getBoundingClientRect());
+  return boxes.filter((one, i) => boxes.slice(i + 1).some((other) => one.left < other.right - 1
+    && other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1)).length;
 }"""
 BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
@@ -107,13 +124,38 @@ def test_the_cockpit_is_above_the_fold_or_in_a_narrow_window_below_the_numbers(t
     boxes = page.evaluate(BOXES)
     assert boxes["metrics"][3] <= boxes["toolbar"][1] <= boxes["faders"][1]
     assert boxes["faders"][2] <= boxes["curve"][0]  # next to each other
-    assert max(boxes["faders"][3], boxes["plot"][3]) <= WIDE["height"]
+    assert max(boxes["faders"][3], boxes["plot"][3], boxes["tools"][3]) <= WIDE["height"]
+    assert page.evaluate(OVERLAPS) == 0
     page.set_viewport_size(NARROW)
     page.wait_for_timeout(500)
     boxes = page.evaluate(BOXES)
     assert boxes["faders"][3] <= boxes["curve"][1]
+    assert page.evaluate(CUT_NOTES) == []
     page.locator(".live-figure .plot").scroll_into_view_if_needed()
     assert page.evaluate(BOXES)["metrics"][1] >= 0
+    # negative control: notes that have no room
+    page.evaluate(
+        f"() => {{ {CARDS}.forEach((card) => (card.querySelector('.notes').style.height = '9px')); }}"
+    )
+    assert len(page.evaluate(CUT_NOTES)) > 0
+
+
+@pytest.mark.parametrize("model", ["digits-cnn", "shapes-mobilenet"])
+def test_the_row_of_tools_is_seen_at_once_under_the_welcome_too(page, served, model):
+    page.set_default_timeout(PATIENCE)
+    page.set_viewport_size(WIDE)
+    page.goto(f"{served}/?model={model}")
+    rests(page)
+    page.wait_for_selector(".live-figure .names li")
+    expect(page.locator(".st-key-first-minute")).to_contain_text("New here?")
+    boxes = page.evaluate(BOXES)
+    assert boxes["tools"][3] <= WIDE["height"]
+    assert boxes["plot"][3] - boxes["plot"][1] >= 200, "the curve has room to be read"
+    # negative controls: a window that is too low, and entries of a legend that lie on each other
+    page.set_viewport_size({"width": 1400, "height": 700})
+    page.wait_for_function(f"() => ({BOXES})().tools[3] > 700")
+    page.add_style_tag(content=".live-figure .names li { margin-right: -5rem !important; }")
+    assert page.evaluate(OVERLAPS) > 0
 
 
 def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is_seen(page, served):
@@ -131,6 +173,15 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is
         " wide.style.cssText = 'position: absolute; top: 0; left: 0; width: 3000px; height: 9px'; }"
     )
     assert page.evaluate(SIDEWAYS) > 0
+
+
+def test_help_shows_what_can_be_removed_as_pictures(turn_to):
+    page = turn_to("prune")
+    page.locator(".st-key-help-menu button").first.click()
+    pictures = page.locator(".kinds img")
+    expect(pictures).to_have_count(3)
+    assert all(pictures.evaluate_all("(all) => all.map((one) => one.complete && one.naturalWidth > 0)"))
+    page.keyboard.press("Escape")
 
 
 def test_pictures_of_channels_are_shown(turn_to):

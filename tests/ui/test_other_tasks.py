@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from apps import fine, opened, sent, turned_to, until, words
+from apps import charts, fine, opened, sent, turned_to, until, words
 
 from explorer.loaders.model_text import load
 from explorer.machine import paths
@@ -38,10 +38,9 @@ def offered(tmp_path_factory):
 
 
 def test_every_page_works_and_says_what_is_measured():
-    app = until(
-        opened(recipe=Recipe(channels={"conv1": 0.5})),
-        lambda app: "Mean absolute error" in str(sent(app).get("cards")),
-    )
+    app = opened(recipe=Recipe(channels={"conv1": 0.5}))
+    assert "Mean absolute error" in str(sent(app)["cards"])  # also before any number is there
+    app = until(app, lambda app: "lower is better" in str(sent(app)["cards"]))
     assert "how much worse may the mean absolute error get? (%)" in str(
         [field.label for field in app.number_input]
     )
@@ -49,5 +48,21 @@ def test_every_page_works_and_says_what_is_measured():
     for page in PAGES:
         turned_to(app, page)
         assert not app.error, (page, words(app))
-    assert "compares right and wrong classes" in words(turned_to(app, "behaviour"))
+    fine(app)
+
+
+def test_behaviour_shows_which_numbers_lose_and_which_samples():
+    app = opened("behaviour", recipe=Recipe(channels={"conv1": 0.5}), model="angles")
+    app = until(app, "answered by both models")
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert set(shown) == {"Mean absolute error", "Predicted numbers hurt", "Samples that changed"}
+    assert shown["Predicted numbers hurt"].endswith("of 10") and shown["Samples that changed"] == "450"
+    figure = charts(app)["Mean absolute error in each group, before and after"]
+    assert {"before", "after"} <= {trace.get("name") for trace in figure["data"]}
+    (table,) = app.dataframe
+    worse = table.value
+    assert len(worse) == 12 and all(float(row.after) > float(row.before) for row in worse.itertuples())
+    app.button_group(key="samples shown").set_value("better").run()
+    better = app.dataframe[0].value
+    assert all(float(row.after) < float(row.before) for row in better.itertuples())
     fine(app)

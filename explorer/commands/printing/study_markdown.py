@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from ...studies.allocator_comparison import AllocatorRow
+from ...studies.criteria_comparison import CriteriaRow
 from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, Quantity, pooled
 from ...studies.repair_table import REPAIRS, RepairRow
 from ...values.report import Drop, Measurement
-from .study_text import REPAIR_WORDS
+from .study_text import REPAIR_WORDS, points, short
 
 ALONE = "right after the cut"
 
@@ -77,10 +78,11 @@ def allocators_markdown(models: Mapping[str, Sequence[AllocatorRow]]) -> str:
         for removed, name in dict.fromkeys((row.removed, row.allocator) for row in rows):
             cells = [_allocator_cell(known[removed, name, after]) for after in repairs]
             lines.append([f"`{model}`", _share(removed), f"`{name}`", *cells])
-    columns = [
-        ALONE if after == "none" else f"repaired by {REPAIR_WORDS.get(after, after)}" for after in repairs
-    ]
-    return markdown_table(["model", "removed", "allocator", *columns], lines)
+    return markdown_table(["model", "removed", "allocator", *map(_after, repairs)], lines)
+
+
+def _after(repair: str) -> str:
+    return ALONE if repair == "none" else f"repaired by {REPAIR_WORDS.get(repair, repair)}"
 
 
 def _allocator_cell(row: AllocatorRow) -> str:
@@ -104,6 +106,36 @@ def repairs_markdown(models: Mapping[str, Sequence[RepairRow]]) -> str:
 
 def _repair_cell(row: RepairRow | None) -> str:
     return "-" if row is None else f"{_lost(row.drop)}; {row.seconds:.2f} s"
+
+
+def criteria_markdown(models: Mapping[str, Sequence[CriteriaRow]]) -> str:
+    """Return a line for each model, share, criterion and allocator, with two columns for each repair: the
+    value, and what it is minus that of the first pair. A star marks a difference within the noise.
+    """
+    every = [row for rows in models.values() for row in rows]
+    repairs = list(dict.fromkeys(row.after for row in every))
+    lines = []
+    for model, rows in models.items():
+        known = {(row.removed, row.criterion, row.allocator, row.after): row for row in rows}
+        for key in dict.fromkeys((row.removed, row.criterion, row.allocator) for row in rows):
+            pairs = [_criterion_cells(known.get((*key, after))) for after in repairs]
+            names = [f"`{model}`", _share(key[0]), *(f"`{name}`" for name in key[1:])]
+            lines.append([*names, *(cell for pair in pairs for cell in pair)])
+    first = f"minus `{every[0].criterion}`, `{every[0].allocator}`" if every else ""
+    columns = [cell for head in map(_after, repairs) for cell in (head, first)]
+    return markdown_table(["model", "removed", "criterion", "allocator", *columns], lines)
+
+
+def _criterion_cells(row: CriteriaRow | None) -> tuple[str, str]:
+    if row is None or row.measured is None:
+        return f"- ({row.skipped})" if row else "-", ""
+    one, change = row.measured, row.change
+    value = "-" if one.value is None else short(one.value, one.unit)
+    if one.low is not None and one.high is not None:
+        value += f" ({short(one.low, one.unit)} to {short(one.high, one.unit)})"
+    if change is None:
+        return value, ""
+    return value, points(change) + (" *" if change.low <= 0 <= change.high else "")
 
 
 def _share(ratio: float) -> str:

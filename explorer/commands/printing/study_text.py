@@ -64,7 +64,7 @@ def allocators_text(model: str, rows: Sequence[AllocatorRow]) -> str:
     lines = []
     for row in rows:
         value = format_measured(row.measured, row.measured.samples) if row.measured else f"- ({row.why})"
-        gain = _points(row.gain) if row.gain else ""
+        gain = points(row.gain) if row.gain else ""
         verdict = gain_verdict(row.gain) if row.allocator != UNIFORM else ""
         left, repair = percent(row.left), REPAIR_WORDS.get(row.after, row.after)
         lines.append([percent(row.removed), repair, row.allocator, left, value, gain, verdict])
@@ -83,7 +83,7 @@ def gain_verdict(gain: Drop | None) -> str:
     return "no difference beyond noise"
 
 
-def _points(drop: Drop) -> str:
+def points(drop: Drop) -> str:
     """Return a difference without words, as `format_drop` prints one of the other sign."""
     if drop.unit == "%":
         ends = f"{100 * drop.low:+.1f} to {100 * drop.high:+.1f}"
@@ -118,13 +118,14 @@ def _criterion_cells(row: CriteriaRow) -> list[str]:
     if row.measured is None:
         return [f"- ({row.skipped})", "", ""]
     one = row.measured
-    value = "" if one.value is None else _short(one.value, one.unit)
+    value = "" if one.value is None else short(one.value, one.unit)
     if one.low is not None and one.high is not None:
-        value += f" ({_short(one.low, one.unit)} to {_short(one.high, one.unit)})"
-    return [value, _points(row.change), gain_verdict(row.change)] if row.change else [value, "", ""]
+        value += f" ({short(one.low, one.unit)} to {short(one.high, one.unit)})"
+    return [value, points(row.change), gain_verdict(row.change)] if row.change else [value, "", ""]
 
 
-def _short(value: float, unit: str | None) -> str:
+def short(value: float, unit: str | None) -> str:
+    """Return a value of a metric with as few digits as a table needs."""
     return f"{100 * value:.1f} %" if unit == "%" else f"{value:.4g}"
 
 

@@ -13,6 +13,7 @@ from ...figures.confusion import Which, confusion
 from ...figures.reliability_diagram import reliability_diagram
 from ...measuring.statistics import format_accuracy, format_drop
 from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
+from ...studies.partings import has_partings
 from ...studies.reliability import BINS
 from ...words import GLOSSARY
 from .. import session
@@ -23,6 +24,7 @@ from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from ..prune import starting_points
+from . import who_pays
 
 LANE = Lane("behaviour")
 SHOWN_FLIPS = 24
@@ -76,10 +78,14 @@ def draw() -> None:
             "starting."
         )
         return
+    if has_partings(task):
+        bring_plotly()
+        who_pays.draw()
+        return
     if not task.tells_classes:
         st.info(
-            "This page compares right and wrong classes, and the task of this model is measured otherwise. "
-            "The Prune page shows its metric.",
+            "This page compares classes, sizes of objects, ranges of numbers or tokens, and the task of this "
+            "model is measured otherwise. The Prune page shows its metric.",
             icon=":material/info:",
         )
         return

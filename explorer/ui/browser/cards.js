@@ -1,7 +1,7 @@
 // Cards side by side: a number, its change, small print, and how it can mislead. While the hand moves a fader, and until the first
 // measured number is there, they show what the console expects, marked as such.
 const AMOUNTS = { Parameters: "params", MACs: "macs" };
-const USUAL = ["Accuracy", "Parameters", "File size", "MACs", "Latency"];
+const COSTS = ["Parameters", "File size", "MACs", "Latency"]; // they follow the metric
 const COUNTED = "counted as you drag", ON_RELEASE = "measured when you let go", SOON = "being measured …";
 
 function renderCards({ parentElement, data }) {
@@ -12,12 +12,15 @@ function renderCards({ parentElement, data }) {
     room.classList.toggle("older", older && !isExpected);
     room.classList.toggle("predicted", Boolean(isExpected));
     room.dataset.words = isExpected ? "" : data.words ?? "";
-    const cards = (data.order ?? USUAL).map((label) => data[label] ?? { label, notes: [] });
+    const cards = (data.order ?? [data.heading ?? "Accuracy", ...COSTS]).map((label) => data[label] ?? { label, notes: [] });
     fillCards(room, isExpected ? cards.map((card, place) => expected(card, place, prospect, data.point)) : data.order ? cards : [], older);
   };
   shelf.taken(data.taken);
   if (data.point && !data.older) keepPoint(data.point);
-  return shelf.listen(["moves", "prospect"], draw); // which draws
+  const stop = shelf.listen(["moves", "prospect"], draw); // which draws
+  const observer = new ResizeObserver(() => [...room.children].forEach(fitNotes));
+  observer.observe(room);
+  return () => { stop(); observer.disconnect(); };
 }
 
 function keepPoint(point) {
@@ -71,12 +74,27 @@ function fillCard(view, card, older) {
   const part = (name) => view.querySelector(`.${name}`);
   part("label").textContent = card.label;
   part("why").setAttribute("aria-label", `About ${card.label}`);
-  part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? ""].join("\n");
+  part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? shelf.values.traps?.Metric ?? ""].join("\n");
   part("value").textContent = card.value;
   part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
   part("change").className = `change ${card.isGuess ? "" : colourOf(card)}`;
-  part("notes").textContent = older ? "of the previous recipe" : card.notes.join("\n");
+  writeNotes(view, older ? ["of the previous recipe"] : card.notes);
   view.classList.toggle("guess", Boolean(card.isGuess));
+}
+
+function writeNotes(view, notes) {
+  const written = notes.join("\n");
+  if (view.dataset.notes === written) return;
+  view.dataset.notes = written;
+  view.querySelector(".notes").replaceChildren(...notes.map((note) => Object.assign(document.createElement("div"), { textContent: note })));
+  fitNotes(view);
+}
+
+// Shows as many notes as have room, each of them whole; all of them are told beside the question mark.
+function fitNotes(view) {
+  const notes = view.querySelector(".notes"), lines = [...notes.children];
+  for (const line of lines) line.hidden = false;
+  for (let last = lines.length - 1; last > 0 && notes.scrollHeight > notes.clientHeight + 1; last--) lines[last].hidden = true;
 }
 
 function colourOf(card) {

@@ -37,10 +37,11 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         'class="words"></span><button></button></div>',
     ),
     "figure": (
-        (f"{CONSOLE}/cost.js", "prospect.js", "figure.js"),
+        (f"{CONSOLE}/cost.js", "prospect.js", "legend.js", "figure.js"),
         "renderFigure",
         "figure.css",
-        '<div class="live-figure"><div class="plot"></div><div class="told"></div></div>',
+        '<div class="live-figure"><div class="plot"></div><ul class="names"></ul>'
+        '<div class="told"></div></div>',
     ),
     "parts": (
         (f"{CONSOLE}/cost.js", "parts.js"),
@@ -63,6 +64,8 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         'style="--share:40%">more</span> probable after the cut</span></div></div>',
     ),
 }
+# of all elements
+SHARED = ("history.js", "lost_page.js", "row_focus.js", "protocol.js", "zoom.js", "shelf.js")
 IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are there
 ROOM = '<div class="room"></div>'
 # sent with each message, so short; it retries until the shelf is there
@@ -79,7 +82,7 @@ def _shelf() -> str:
     """Return one module: the shelf, then each renderer in its own scope, which adds markup and style where it
     is first drawn.
     """
-    parts = [_read(name) for name in ("history.js", "lost_page.js", "protocol.js", "zoom.js", "shelf.js")]
+    parts = [_read(name) for name in SHARED]
     for name, (files, renderer, style, markup) in ELEMENTS.items():
         script = "\n".join(map(_read, files))
         own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"

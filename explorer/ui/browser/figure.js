@@ -1,17 +1,19 @@
 // A figure that is redrawn in place: its node, zoom and hover are kept. Plotly is loaded by the page's charts.
 //
 // A figure whose layout names an axis in its `meta` also shows the user's own model as it is measured, where that was before, and
-// what a dragged recipe is likely to be; it does so without waiting for the figure itself.
+// what a dragged recipe is likely to be; it does so without waiting for the figure itself. Such a figure has a legend of its own, and
+// the height that its place leaves it.
 const CONFIG = { displayModeBar: false, responsive: true };
 const LOOK_MS = 50;
 const HEADING = { x: 0, xanchor: "left", font: { size: 16, weight: 600 } };
 
 function renderFigure({ parentElement, data }) {
   const root = parentElement.querySelector(".live-figure");
-  const [plot, told] = root.querySelectorAll(".plot, .told");
+  const [plot, legend, told] = root.querySelectorAll(".plot, .names, .told");
   told.textContent = data.words ?? "";
   told.className = `told ${data.tone ?? ""}`;
   plot.hidden = !data.layout;
+  root.classList.toggle("fits", Boolean(data.layout?.meta?.axis));
   plot.style.minHeight = data.layout?.height ? `${data.layout.height}px` : ""; // its place, before it is drawn and while it is resized
   if (!data.layout) return undefined;
   let timer, stop;
@@ -22,8 +24,13 @@ function renderFigure({ parentElement, data }) {
     const layout = { ...data.layout, autosize: true, font: { family: getComputedStyle(root).fontFamily } };
     if (layout.title) layout.title = { ...layout.title, ...HEADING };  // as in Streamlit's own figures
     const own = ownPoints(layout.meta);
-    window.Plotly.react(plot, ...structuredClone([traces.map((trace) => withOwn(trace, own, layout.meta)), layout]), CONFIG);
-    stop ??= layout.meta?.axis && followOwn(plot);
+    const drawn = traces.map((trace) => withOwn(trace, own, layout.meta));
+    if (layout.meta?.axis) {
+      Object.entries({ role: "figure", "aria-label": layout.meta.title }).forEach(([name, text]) => plot.setAttribute(name, text));
+      writeLegend(legend, legendEntries(drawn, layout.meta.names));
+    }
+    window.Plotly.react(plot, ...structuredClone([drawn, layout]), CONFIG);
+    stop ??= layout.meta?.axis && followOwn(plot, legend);
   };
   draw();
   return () => { clearTimeout(timer); stop?.(); };
@@ -44,7 +51,7 @@ function withOwn(trace, own, meta) {
   return { ...trace, x: [x(last)], y: [y(last)], error_y: { ...trace.error_y, ...ends } };
 }
 
-function followOwn(plot) {
+function followOwn(plot, legend) {
   const mark = plot.parentElement.querySelector(".prospect") ?? createMark(plot);
   let frame, isDue = false, isOver = false;
   const paint = () => { frame = undefined; paintMark(mark, plot, shelf.values.prospect, ownPoints(plot.layout.meta).at(-1)); };
@@ -56,6 +63,7 @@ function followOwn(plot) {
     const places = plot.data.map((trace, place) => (["trail", "own"].includes(trace.meta) ? place : -1)).filter((place) => place >= 0);
     if (own.length === 0 || places.length === 0) return;
     const changed = places.map((place) => withOwn(plot.data[place], own, meta));
+    writeLegend(legend, legendEntries(plot.data.map((trace, place) => changed[places.indexOf(place)] ?? trace), meta.names));
     window.Plotly.restyle(plot, { x: changed.map(({ x }) => x), y: changed.map(({ y }) => y), "error_y.array": changed.map(({ error_y: e }) => e?.array), "error_y.arrayminus": changed.map(({ error_y: e }) => e?.arrayminus) }, places);
   };
   // the numbers come with the same answer, and are on the screen before Plotly draws, which takes several frames
@@ -66,5 +74,7 @@ function followOwn(plot) {
     soon();
   });
   plot.on("plotly_afterplot", soon);
-  return () => { isOver = true; stop(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
+  const fit = new ResizeObserver(() => { if (plot.offsetHeight && plot.offsetHeight !== plot._fullLayout?.height) window.Plotly.Plots.resize(plot); });
+  fit.observe(plot);
+  return () => { isOver = true; stop(); fit.disconnect(); cancelAnimationFrame(frame); plot.removeListener?.("plotly_afterplot", soon); mark.remove(); };
 }

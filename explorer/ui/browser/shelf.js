@@ -5,6 +5,7 @@ const shelf = (window.pruningExplorer ??= createShelf());
 function createShelf() {
   keepOneEntryAPage(window.history, window.location);
   watchZoom();
+  keepFocusInRow(document);
   loadAgainWhereLost(window, {
     get storage() { return window.sessionStorage; },
     reload: () => window.location.reload(),

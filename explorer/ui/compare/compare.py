@@ -10,12 +10,11 @@ from ...figures.pareto import pareto
 from ...runs.comparison import COSTS, Cost, Ground, family, grounds, left_out, machine_of, matching, points
 from ...runs.stored_run import Run
 from .. import session
-from ..drawing import layout, links
+from ..drawing import layout
 from ..drawing.offers import ManyOffer, Offer, ShownOffer
-from ..kept_runs.keeping import draw_keep, store
+from ..kept_runs.keeping import store
 from ..kept_runs.words import called, is_trial
-from ..prune import starting_points
-from . import side_by_side
+from . import first_run, side_by_side
 from .runs_table import COLUMNS, columns, frame_of, has_several_models
 
 MOST = 4  # runs side by side
@@ -28,10 +27,6 @@ COST_WORDS: dict[Cost, str] = {
     "compressed": "compressed size",
     "latency": "latency",
 }
-EMPTY = (
-    "No run is kept yet. Keep this recipe with its numbers, then another one: with two or more, this page "
-    "shows which of them are worth what they cost, and how they differ."
-)
 TRIALS = "A search keeps each of its trials as a run. Runs that you kept yourself come first."
 FRONT = (
     "The diamond is the dense model. Bars cover 95 %. On the front: nothing cheaper is as good. Beaten: one "
@@ -43,8 +38,9 @@ def draw() -> None:
     """Draw the whole page."""
     everything = store().runs()
     if not everything:
-        _draw_empty()
+        first_run.draw()
         return
+    first_run.follow_search()
     shown = _filtered(everything)
     if not shown:
         st.info(_nothing_fits(everything), icon=":material/filter_alt_off:")
@@ -59,17 +55,6 @@ def draw() -> None:
     with right:
         _draw_family(shown, chosen)
     side_by_side.draw([run for run in shown if run.name in chosen])
-
-
-def _draw_empty() -> None:
-    """Draw the way to a first run: recipes to begin with, or the button that keeps the present one."""
-    st.info(EMPTY, icon=":material/bookmark_add:")
-    if session.recipe().is_empty:
-        starting_points.draw()
-    else:
-        session.live()  # only final numbers can be kept
-        draw_keep()
-    links.link("prune", "Change the faders on the Prune page", ":material/tune:")
 
 
 def _nothing_fits(everything: Sequence[Run]) -> str:

@@ -114,8 +114,10 @@ def _card(
 
 def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
+    kind = "Accuracy" if now.metric in (None, "accuracy") else "Metric"
     if now.value is None or now.low is None or now.high is None:
-        return _card("Accuracy", "no data" if report.stage == "final" else WAITING, colour="normal")
+        value = "no data" if report.stage == "final" else WAITING
+        return Card(metric_heading(now.metric), value, None, (), TRAPS[kind], "normal")
     value, loss = format_value(now.value, now.unit), loss_words(report)
     # "91.2 % (89.9 to 92.4), 2,048 of 5,000"
     reach, _, counted = format_measured(now, report.total_samples).partition(" (")[2].partition("), ")
@@ -130,7 +132,7 @@ def _accuracy(report: Report) -> Card:
             value,
             None,
             (*notes, "this is the dense model", *loss_notes),
-            TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"],
+            TRAPS[kind],
             "normal",
         )
     # "-70.4 points (-74.5 to -65.8), worse beyond noise"
@@ -139,8 +141,7 @@ def _accuracy(report: Report) -> Card:
     changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
     notes = [verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
     colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
-    trap = TRAPS["Accuracy" if now.metric == "accuracy" else "Metric"]
-    return Card(label, value, points, tuple(notes), trap, colour)
+    return Card(label, value, points, tuple(notes), TRAPS[kind], colour)
 
 
 def _others(now: Measurement) -> list[str]:

@@ -68,7 +68,7 @@ def draw_keep() -> None:
             return
         st.text_input("Note", key="keep note", placeholder="what you tried, and why", max_chars=200)
         st.text_input("Tags", key="keep tags", placeholder="separated by commas")
-        st.button("Keep", "keep", on_click=lambda: session.attempt(_keep), type="primary")
+        st.button("Keep", "keep", on_click=lambda: session.attempt(keep), type="primary")
         st.caption("Kept runs are on the **Compare** page.")
 
 
@@ -81,7 +81,12 @@ def split_tags(text: str | None) -> list[str]:
     return [tag.strip() for tag in (text or "").split(",") if tag.strip()]
 
 
-def _keep() -> None:
+def keep() -> None:
+    """Keep the final numbers of the current recipe, with what is in the fields for note and tags.
+
+    Raises:
+        ExplorerError: they are not final yet, or cannot be written.
+    """
     report = session.report()
     if report is None or report.stage != "final":
         raise ExplorerError(NOT_FINAL)

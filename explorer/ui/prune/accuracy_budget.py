@@ -164,7 +164,6 @@ def _draw_found(budget: Budget) -> None:
 
 def _take(found: Budget) -> None:
     if found.report is not None and found.best is not None:
-        why = f"at most {found.words} lost"
-        session.attempt(session.set_recipe, found.report.recipe, why)
+        session.attempt(session.set_recipe, found.report.recipe, found.words)
         regions.hurry()
         st.rerun()

@@ -61,7 +61,7 @@ AXES: dict[Axis, str] = {
 REPAIRED = "repaired without training"
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
-HEIGHT = 400  # pixels, so that it ends with the faders
+MARGIN = {"l": 54, "r": 12, "t": 8, "b": 44, "autoexpand": False}  # pixels
 MOST_KEPT = 60  # runs that are drawn, the newest
 _runs = Cache(4, "kept runs on curves")
 PAUSE_S = 1.0  # between two drawings of the figure
@@ -260,15 +260,16 @@ def _curve() -> dict[str, Any]:
 
 
 def _shown(figure: Any, asked: Question, words: dict[str, Any]) -> dict[str, Any]:
-    """The figure as high as the faders next to it, and the words under it. The legend has its own room, so
-    that nothing moves when lines are added.
+    """Return the figure without title and legend, which the page draws itself: it is as high as its place,
+    and its axes say what the title says. The words go under it.
     """
-    margin = {"l": 62, "r": 16, "t": 40, "b": 158, "autoexpand": False}
-    figure.update_layout(height=HEIGHT, margin=margin, legend={"y": -0.26, "font": {"size": 11}})
+    figure.update_layout(height=None, margin=MARGIN, showlegend=False)
     subject = session.subject()
     assert subject.task is not None  # see draw
     decides = metrics_of(subject.task)[0]
     with_live_marks(figure, asked.axis, subject.id, decides.name, decides.unit)
+    figure.layout.meta["title"] = figure.layout.title.text
+    figure.layout.title = None
     return {**in_place(figure, (subject.id, asked.along, asked.axis)), **words}
 
 

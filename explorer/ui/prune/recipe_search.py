@@ -88,16 +88,29 @@ def _found() -> Search | None:
 
 def draw() -> None:
     """Draw an expander with the plan and its results."""
-    if session.subject().task is None or settings.current().classroom:
+    if not _fits():
         return
     with st.expander("Search: let an optimiser try many recipes", icon=":material/travel_explore:"):
         st.caption(WHAT)
-        if importlib.util.find_spec("optuna") is None:
+        if not _is_installed():
             st.info(MISSING, icon=":material/download:")
             return
         _draw_plan()
         regions.watched("search", _draw, LANE, facet=_facet, progress=True)
         regions.watched("search winner", _draw_winner, LANE, WINNER)
+
+
+def is_possible() -> bool:
+    """Whether a search can be started here."""
+    return _fits() and _is_installed()
+
+
+def _fits() -> bool:
+    return session.subject().task is not None and not settings.current().classroom
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("optuna") is not None
 
 
 def _draw_plan() -> None:
@@ -133,7 +146,8 @@ def _facet() -> Hashable:
     return _key(), state.busy, state.error, state.version, session.recalled(CHOSEN)
 
 
-def _start() -> None:
+def start() -> None:
+    """Search by the plan that the widgets show, or go on with it."""
     model, recipe, plan, how = session.model(), session.recipe(), _plan(), session.conditions()
     runs = keeping.store()  # of whoever is signed in, which the worker does not know
     session.resume(LANE)
@@ -142,7 +156,7 @@ def _start() -> None:
 
 def _search_more() -> None:
     session.put(TRIALS, min(int(session.shown(TRIALS, 50)) + MORE, MOST_TRIALS))
-    keeping.begin(_start)
+    keeping.begin(start)
 
 
 def _draw() -> None:
@@ -155,7 +169,7 @@ def _draw() -> None:
         elif search is None or len(search.trials) < search.plan.trials:
             word = "Search" if search is None else "Go on"
             st.button(
-                word, "start search", on_click=keeping.begin, args=(_start,), icon=":material/travel_explore:"
+                word, "start search", on_click=keeping.begin, args=(start,), icon=":material/travel_explore:"
             )
         else:
             st.button(
@@ -301,7 +315,7 @@ def _draw_winner() -> None:
     winner = search.winner
     if winner is None:
         st.caption(
-            f"No trial loses at most {search.allowed}, so there is no winner yet; allow more, or raise "
+            f"There is no trial in which {search.limit}, so there is no winner yet; allow more, or raise "
             "*Total trials* and press *Go on*."
         )
         return

@@ -9,6 +9,7 @@ from ...engine.repaired import repairs_quickly
 from ...errors import is_crash
 from ...figures.accuracy_curve import AXES
 from ...machine import paths
+from ...measuring.metric_words import metric_heading
 from ...values.progress import Progress
 from ...values.report import Report
 from ...values.subject import Subject
@@ -67,6 +68,7 @@ def _cards() -> dict[str, Any]:
     if state.value is None or state.value.subject["id"] != session.subject().id:
         return {
             "taken": taken,
+            "heading": metric_heading(session.scale().metric),
             "words": "Measuring the first samples …" if state.busy else "Not measured yet.",
         }
     shown = {

@@ -23,7 +23,8 @@ function page() {
     layout: { meta: { axis: "params", subject: "m", unit: "%" } }, data: [{ meta: "curve" }, { meta: "own", error_y: {} }],
   };
   const { followOwn } = load(["figure.js"], ["followOwn"], {
-    shelf, paintMark: () => {}, createMark: () => {}, cancelAnimationFrame: () => {},
+    shelf, paintMark: () => {}, createMark: () => {}, cancelAnimationFrame: () => {}, writeLegend: () => {}, legendEntries: () => [],
+    ResizeObserver: class { observe() {} disconnect() {} },
     window: { Plotly: { restyle: (_, changes, places) => drawn.push([changes, places]) } },
     requestAnimationFrame: (callback) => frames.push(callback), setTimeout: (callback) => timers.push(callback),
   });

@@ -218,14 +218,35 @@ def test_the_trials_of_a_search_do_not_bury_what_was_kept_by_hand(kept, measured
     assert re.fullmatch(r"\w{4} trial 49, \d+ % left, \d+\.\d %", trial)
 
 
-def test_without_runs_the_recipe_can_be_kept_here_or_one_begun_with():
-    app = opened("compare", Recipe())
-    assert ["Keep this recipe" in info.value for info in app.info] == [True]
-    assert "begin gentle" in keys(app) and "keep" not in keys(app)
-    app = opened("compare", RECIPES["half"])
-    end = time.monotonic() + 180  # the measurement alone takes a second where nobody else computes
-    while Store(paths.cache()).runs() == [] and time.monotonic() < end:  # only final numbers are kept
-        app = fine(app.button(key="keep").click().run())
-    (run,) = Store(paths.cache()).runs()
-    assert run.report.recipe == RECIPES["half"] and run.report.stage == "final"
+def comes_to_be_kept(app: AppTest):
+    """The first run of an empty store, and the page that then shows it."""
+    app = until(app, lambda page: bool(page.dataframe))
     assert "No run is kept yet" not in words(app)
+    return app, Store(paths.cache()).runs()
+
+
+def test_without_runs_a_click_makes_and_keeps_the_first_one():
+    app = opened("compare", Recipe(), model="digits-cnn")
+    assert "No run is kept yet" in words(app) and "first run own" not in keys(app)
+    fine(app.button(key="first run preset").click().run())
+    _, (run,) = comes_to_be_kept(app)
+    assert run.report.stage == "final" and run.report.recipe.channels and run.report.recipe.after != "none"
+
+
+def test_without_runs_the_present_recipe_is_kept_as_soon_as_it_is_measured():
+    app = opened("compare", RECIPES["half"])
+    assert "first run preset" not in keys(app) and Store(paths.cache()).runs() == []  # only on a click
+    fine(app.button(key="first run own").click().run())
+    _, (run,) = comes_to_be_kept(app)
+    assert run.report.recipe == RECIPES["half"] and run.report.stage == "final"
+
+
+def test_without_runs_a_search_makes_some_and_the_page_follows_it():
+    app = opened("compare", Recipe())
+    app.session_state["search trials"] = 5
+    fine(app.button(key="first run search").click().run())
+    app, runs = comes_to_be_kept(app)
+    assert all("search" in run.tags for run in runs)
+    app = until(app, lambda page: len(Store(paths.cache()).runs()) >= 5)
+    app = until(app, lambda page: "show trials" not in keys(page))  # the search is over
+    assert len(app.dataframe[0].value) >= 5

@@ -32,7 +32,7 @@ def drawn() -> AppTest:
 def test_the_heat_map_shows_the_matrix_and_gaps_where_nothing_is_known():
     scores = {"a": torch.arange(4.0), "b": -torch.arange(4.0), "c": torch.ones(4)}
     drawn = criteria_agreement(Agreement("g", scores, 0.5), "spearman")
-    (cells,) = drawn.data
+    cells, _ = drawn.data
     assert cells.z[0][1] == pytest.approx(-1) and cells.z[0][2] is None and list(cells.x) == ["a", "b", "c"]
     assert (cells.zmin, cells.zmax) == (-1, 1)
     assert criteria_agreement(Agreement("g", scores, 0.5), "overlap").data[0].z[0][1] == 0.0

@@ -25,7 +25,7 @@ def test_a_budget_is_found_and_taken_as_one_step():
     assert any("of the parameters are left" in caption.value for caption in page.caption)
     page.button(key="take budget").click().run()
     undo = page.button(key="undo")
-    assert not page.exception and not undo.disabled and "at most 20 points lost" in undo.help
+    assert not page.exception and not undo.disabled and "accuracy falls by at most 20 points" in undo.help
     page.button(key="undo").click().run()
     assert page.button(key="undo").disabled
 

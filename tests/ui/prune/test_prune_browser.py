@@ -151,6 +151,20 @@ def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(d
     assert dense.recipe().channels == {"conv1": ratio}  # the undo's address, sent before, does not remain
 
 
+def test_by_keyboard_the_focus_goes_from_an_undo_that_is_used_up_to_redo_and_back(dense):
+    dense.drag("conv2", 40)
+    dense.comes_to_hold("conv2")
+    undo, redo = (dense.page.get_by_role("button", name=name) for name in ("Undo", "Redo"))
+    expect(undo).to_be_enabled()
+    undo.focus()
+    dense.page.keyboard.press("Enter")
+    expect(undo).to_be_disabled()
+    expect(redo).to_be_focused()
+    dense.page.keyboard.press("Enter")
+    expect(redo).to_be_disabled()
+    expect(undo).to_be_focused()
+
+
 def test_the_totals_follow_the_hand_before_it_lets_go(dense):
     totals = dense.page.locator(".totals")
     whole = totals.inner_text()

@@ -1,0 +1,47 @@
+"""Says in one sentence why a model has no graph that can be cut."""
+
+from torch import fx
+from torch._ops import HigherOrderOperator
+from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+from ..machine.foreign_code import place_of
+from .nodes import WHOLE, where
+
+ONLY_WEIGHTS = "only unstructured pruning is possible"
+READS_VALUES = ("item", "_local_scalar_dense")
+
+
+def unreadable(error: BaseException) -> str:
+    """Return the sentence for an error of torch.export; torch's own may be a page about its internals."""
+    place = place_of(error)
+    if isinstance(error, GuardOnDataDependentSymNode):
+        return _decides(f"{place}," if place else "The forward")
+    first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
+    where_from = f"{place}: " if place else ""
+    return f"torch.export cannot read this model ({where_from}{first_line}); {ONLY_WEIGHTS}."
+
+
+def reads_values(node: fx.Node) -> str:
+    """Return the sentence for a node that makes a Python number of a tensor."""
+    return _decides(_forward_of(node))
+
+
+def _decides(who: str) -> str:
+    return (
+        f"{who} uses the values of a tensor as Python numbers (in an if, a loop, a size or .item()), which a "
+        f"graph cannot follow, so {ONLY_WEIGHTS}; torch.where chooses without leaving tensors."
+    )
+
+
+def uncuttable(node: fx.Node) -> str:
+    """Return the sentence for a node that is no operator: it holds a graph of its own."""
+    reader = next((user for user in node.users if isinstance(user.target, HigherOrderOperator)), None)
+    if reader is None:
+        return f"The exported graph holds a {node.op} named {node.name!r}, so {ONLY_WEIGHTS}."
+    called = f"torch's {reader.target}"
+    return f"{_forward_of(reader)} uses {called}, whose inner functions cannot be cut, so {ONLY_WEIGHTS}."
+
+
+def _forward_of(node: fx.Node) -> str:
+    module = where(node)
+    return "The forward" if module == WHOLE else f"The forward of {module}"

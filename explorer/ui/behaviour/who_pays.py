@@ -1,0 +1,198 @@
+"""Shows which parts of a task a cut hurts, for tasks that are no classification: classes of pixels, sizes of
+objects, ranges of the target, positions and frequency of tokens.
+"""
+
+from collections.abc import Hashable
+from typing import Any
+
+import streamlit as st
+
+from ...background.lane import Lane
+from ...figures.group_values import group_values
+from ...measuring.metric_words import metric_heading
+from ...measuring.statistics import format_drop, format_measured, format_value
+from ...studies.who_pays import GroupedChange, SampleChange, WhoPays, who_pays
+from .. import session
+from ..drawing import layout
+from ..drawing.offers import Offer
+from ..live.figure import in_place
+from ..live.pushed import LiveValue, pushed
+from ..live.regions import watched
+from ..prune import starting_points
+
+LANE = Lane("who pays")
+EMPTY = (
+    "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
+    "and this page shows which groups and which samples lose by it."
+)
+GROUP_WORDS = (
+    "Bars are the 95 % interval of each group alone, paired on the same samples. Orange marks what stays "
+    "beyond noise when all groups are judged together (Bonferroni); few samples per group make wide bars."
+)
+DIRECTIONS = {"worse": "Worse now", "better": "Better now"}
+
+
+def _key() -> Hashable:
+    return (session.subject().id, session.recipe().fingerprint, session.conditions())
+
+
+def begin() -> None:
+    """Measure the groups of the current recipe, unless they are known."""
+    model, recipe, conditions = session.model(), session.recipe(), session.conditions()
+    session.job(LANE, _key(), lambda: who_pays(model, recipe, conditions))
+
+
+def _known() -> WhoPays | None:
+    state = session.lane_state(LANE)
+    return state.value if state.key == _key() else None
+
+
+def _news() -> Hashable:
+    return _key(), session.versions([LANE])[LANE]
+
+
+def draw() -> None:
+    """Draw the whole page, in regions that follow the measurement."""
+    begin()
+    if session.recipe().is_empty:
+        st.info(EMPTY, icon=":material/swipe_up:")
+        starting_points.draw()
+    watched("groups status", _status, LANE, progress=True)
+    watched("groups cards", _cards, LANE)
+    st.header("Which groups lose", anchor=False)
+    watched("groups kind", _draw_groups, LANE, facet=_titles)
+    st.header("Samples that changed most", anchor=False)
+    watched("groups samples", _samples, LANE)
+
+
+# --------------------------------------------------------------------------- regions
+
+
+def _status() -> None:
+    state, known = session.lane_state(LANE), _known()
+    if session.is_cancelled(LANE, _key()):
+        st.caption(f"Stopped after {known.samples:,} of {known.total:,} samples." if known else "Stopped.")
+        st.button("Go on", "resume groups", on_click=session.resume, args=(LANE,), type="tertiary")
+    elif state.error and state.key == _key():
+        layout.draw_notice(state.error)
+    elif state.busy:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            now = state.progress
+            words = f"{now.label}: {now.done:,} of {now.total:,}" if now else "Pruning, then measuring"
+            layout.draw_share(now.done / max(1, now.total) if now else 0, words)
+            st.button("Stop", "stop groups", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
+    elif known is not None:
+        st.caption(
+            f"All {known.total:,} requested samples were answered by both models. They are from the tuning "
+            "split, which you decide on."
+        )
+
+
+def _cards() -> None:
+    known = _known()
+    if known is None:
+        st.caption("Waiting for the first samples …")
+        return
+    with st.container(horizontal=True, gap="medium", key="cards"):
+        for label, value, notes, help in _facts(known):
+            with st.container(gap=None):
+                st.metric(label, value, help=help)
+                st.caption("  \n".join(layout.plain(note) for note in notes))
+
+
+def _facts(known: WhoPays) -> list[tuple[str, str, list[str], str]]:
+    """Return label, value, small print and meaning."""
+    now = known.after
+    reach = format_measured(now, known.total).partition(" (")[2].replace(")", "")
+    facts = [
+        (
+            metric_heading(now.metric),
+            format_value(now.value or 0.0, now.unit),
+            [reach, f"change {format_drop(known.drop)}"],
+            "Of the pruned model. The range is a 95 % interval; the change is paired.",
+        )
+    ]
+    for kind in known.kinds:
+        hurt = [group for group in kind.groups if group.hurt]
+        facts.append(
+            (
+                f"{kind.title} hurt",
+                f"{len(hurt):,} of {len(kind.groups):,}",
+                ["beyond noise, judged together" if known.finished else "so far; more samples may add some"],
+                "Bonferroni's correction: with several groups some differ by chance alone.",
+            )
+        )
+    if any(known.changed):
+        worse, better = known.changed
+        facts.append(
+            (
+                "Samples that changed",
+                f"{worse + better:,}",
+                [f"{worse:,} worse", f"{better:,} better"],
+                "An equal average can hide many changes in both directions.",
+            )
+        )
+    return facts
+
+
+def _titles() -> Hashable:
+    """Return a value that changes when other kinds of groups can be chosen."""
+    known = _known()
+    return _key(), tuple(kind.title for kind in known.kinds) if known else ()
+
+
+def _kinds() -> dict[str, GroupedChange]:
+    known = _known()
+    return {kind.title: kind for kind in known.kinds} if known else {}
+
+
+def _offer() -> Offer:
+    return Offer("groups shown", list(_kinds()))
+
+
+def _draw_groups() -> None:
+    if len(_kinds()) > 1:
+        _offer().switch("Groups", label_visibility="collapsed")
+    pushed("groups figure", LiveValue("figure", _figure, lambda: (_news(), _chosen()), (LANE,)))
+
+
+def _chosen() -> str:
+    return _offer().now() if _kinds() else ""
+
+
+def _figure() -> dict[str, Any]:
+    kind = _kinds().get(_chosen())
+    left = kind.left_out if kind else 0
+    gone = f" {left:,} groups with fewer than two samples are left out." if left else ""
+    return in_place(group_values(kind), (session.subject().id, _chosen()), GROUP_WORDS + gone)
+
+
+def _samples() -> None:
+    known = _known()
+    if known is None:
+        st.caption("Waiting for the first samples …")
+        return
+    counts = dict(zip(DIRECTIONS, known.changed, strict=True))
+    options = {name: f"{words} ({counts[name]:,})" for name, words in DIRECTIONS.items()}
+    direction = Offer("samples shown", options, "worse").switch("Direction", label_visibility="collapsed")
+    changes: tuple[SampleChange, ...] = getattr(known, direction)
+    if not changes:
+        st.caption("None." if known.finished else f"None among the first {known.samples:,} samples.")
+        return
+    unit = known.after.unit
+    st.dataframe(
+        [
+            {
+                "sample": f"{change.sample:,}",
+                "before": format_value(change.before, unit),
+                "after": format_value(change.after, unit),
+            }
+            for change in changes
+        ],
+        hide_index=True,
+        width="content",
+    )
+    st.caption(
+        f"{len(changes):,} of {counts[direction]:,}, those first whose {metric_heading(known.after.metric)} "
+        "changed most."
+    )
