@@ -40,20 +40,20 @@ WRITES = torch.linspace(0.3, 0.5, 40).double(), torch.linspace(0.3, 0.5, 40).dou
 
 
 def test_what_is_kept_is_a_share_of_the_dense_models_right_answers():
-    made = evidence(sees=SEES, writes=WRITES)
+    models = evidence(sees=SEES, writes=WRITES)
     for arm, share in (("sees", 0.5), ("writes", 0.8)):
-        sample = values_of(Case("c", "kept", arm), 0.5, made)
+        sample = values_of(Case("c", "kept", arm), 0.5, models)
         assert float(sample.mean()) == pytest.approx(share)
         low, high = (float(end) for end in interval(Case("c", "kept", arm), sample[None], 0.95))
         assert low < share < high and (low + high) / 2 == pytest.approx(share)
-    assert float(values_of(Case("c", "kept", "sees"), 0.5, made).std()) > 0.3
-    assert float(values_of(Case("c", "kept", "writes"), 0.5, made).std()) == pytest.approx(0, abs=1e-12)
+    assert float(values_of(Case("c", "kept", "sees"), 0.5, models).std()) > 0.3
+    assert float(values_of(Case("c", "kept", "writes"), 0.5, models).std()) == pytest.approx(0, abs=1e-12)
 
 
 def test_two_models_differ_by_the_difference_and_with_the_sum_of_both_variances():
-    made = evidence(sees=SEES, writes=([True] * 60, [True] * 42 + [False] * 18))
-    parts = [values_of(Case("c", "kept", arm), 0.5, made) for arm in ("writes", "sees")]
-    both = values_of(Case("c", "kept", "writes", against="sees"), 0.5, made)
+    models = evidence(sees=SEES, writes=([True] * 60, [True] * 42 + [False] * 18))
+    parts = [values_of(Case("c", "kept", arm), 0.5, models) for arm in ("writes", "sees")]
+    both = values_of(Case("c", "kept", "writes", against="sees"), 0.5, models)
     assert float(both.mean()) == pytest.approx(0.7 - 0.5)
     of_mean = [float(one.var(correction=0)) / len(one) for one in (*parts, both)]
     assert of_mean[2] == pytest.approx(of_mean[0] + of_mean[1])
