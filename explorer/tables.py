@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from .measuring.statistics import format_drop
+from .measuring.number_words import change_words
 from .runs.stored_run import Run
 from .studies.flips import Flips
 from .studies.sensitivity.values import Scan
 from .values.profile import ModelProfile
-from .values.report import Drop, LayerOutcome, Measurement, PartOutcome, Report
+from .values.report import LayerOutcome, Measurement, PartOutcome, Report
 from .words import LABELS
 
 FORMULA_STARTS = ("=", "+", "-", "@")
@@ -203,15 +203,11 @@ def flips(pairs: Iterable[Flips]) -> pd.DataFrame:
         {
             **vars(pair),
             "agreement": None if pair.same_answer is None else pair.same_answer / pair.samples,
-            "change": _change(pair.drop),
+            "change": change_words(pair.drop).short,
         }
         for pair in pairs
     )
     return _frame(rows, FLIP_COLUMNS)
-
-
-def _change(drop: Drop) -> str:
-    return format_drop(drop).partition("), ")[0].replace(" points (", " (") + ")"
 
 
 def runs(stored: Iterable[Run]) -> pd.DataFrame:

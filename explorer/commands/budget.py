@@ -8,7 +8,7 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_drop, format_measured
+from ..measuring.number_words import change_words, format_measured
 from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, is_within
 from ..planning.allocation import Allocation
 from ..planning.joint_plan import SAVES, JointWish
@@ -146,7 +146,7 @@ def _row(target: float, found: Budget) -> list[str]:
     measured, drop = report.pruned, report.drop
     left = (measured.nonzero_params or 0) / (report.baseline.params or 1)
     within = is_within(report, found.allowed)
-    change = format_drop(drop).split(", ")[0] if drop else "-"
+    change = change_words(drop).interval if drop else "-"
     accuracy = format_measured(measured, report.total_samples)
     return [
         percent(target),

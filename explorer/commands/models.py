@@ -6,7 +6,7 @@ from typing import Any
 from ..loaders.sample import card
 from ..loaders.sample_files import untrained
 from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_accuracy, format_measured
+from ..measuring.number_words import accuracy_words, format_measured
 from ..registry import DATA, LOADERS, SAMPLES, Plugin
 from ..training.samples import count_macs
 from ..values.report import Measurement
@@ -71,6 +71,6 @@ def quality(card: dict[str, Any]) -> str:
     if not samples:
         return "not trained yet"
     if card["correct"] is not None:
-        return format_accuracy(card["correct"], samples, samples)
+        return accuracy_words(card["correct"], samples, samples).text
     numbers = {key: card[key] for key in ("value", "low", "high", "unit", "samples")}
     return f"{metric_title(card['metric'])} {format_measured(Measurement(**numbers), samples)}"

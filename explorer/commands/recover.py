@@ -12,7 +12,7 @@ from ..errors import RecipeError
 from ..exporters.recovered_model import export_recovered
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..measuring.statistics import format_value
+from ..measuring.number_words import format_value
 from ..recovery.controls import controls
 from ..recovery.cost import estimate
 from ..recovery.recover import recover

@@ -12,7 +12,7 @@ from ..engine.conditions import Conditions
 from ..errors import RecipeError
 from ..machine import paths
 from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_measured
+from ..measuring.number_words import format_measured
 from ..recovery.controls import spread_words
 from ..recovery.cost import counted
 from ..recovery.recovery_table import KINDS, RecoveryRow, TablePlan, rates_of, trainings

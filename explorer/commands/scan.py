@@ -6,7 +6,7 @@ from ..engine.conditions import Conditions
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_drop, format_value
+from ..measuring.number_words import format_drop, format_value
 from ..studies.block_scan import block_scan
 from ..studies.sensitivity.findings import PointFinding
 from ..studies.sensitivity.values import RATIOS, ScanPlan, SensitivityPoint

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from ..engine.conditions import Conditions
 from ..measuring.metric_words import metric_title
-from ..measuring.statistics import format_drop, format_measured
+from ..measuring.number_words import change_words, format_drop, format_measured
 from ..runs.held_out import has_held_out
-from ..studies.recipe_search import check_winner
 from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
+from ..studies.search_winner import check_winner
 from ..values.granularity import GRADED
 from ..values.progress import outcome
 from ..values.report import Report
@@ -111,7 +111,7 @@ def _text(result: Search, checked: Report | None) -> str:
 
 
 def _row(trial: Trial, winner: Trial | None) -> list[str]:
-    change = format_drop(trial.drop).split(", ")[0]
+    change = change_words(trial.drop).interval
     measured = format_measured(trial.measured, trial.total)
     return [percent(trial.cost), measured, change, trial.origin, "winner" if trial == winner else ""]
 

@@ -18,9 +18,10 @@ from ..measuring.evaluation import Execution, Forward, evaluate
 from ..measuring.judging import judge_for
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
+from ..measuring.number_words import format_drop
 from ..measuring.precision import check_exact, in_dtype
 from ..measuring.predicted_loss import predicted_change
-from ..measuring.statistics import format_drop, look_schedule, looks_level
+from ..measuring.statistics import look_schedule, looks_level
 from ..measuring.storage_size import deflated_size, state_of
 from ..measuring.tally import EMPTY, Tally, drop_between
 from ..values.progress import PAUSE, Step, Work, outcome, result_of

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..measuring.metric_words import metric_heading, metric_title
+from ..measuring.number_words import change_words, format_drop, format_measured, format_value
 from ..measuring.predicted_loss import loss_words
-from ..measuring.statistics import format_drop, format_measured, format_value
 from ..registry import EXPORTERS
 from ..values.report import Report
 from ..words import LABELS
@@ -104,7 +104,7 @@ def verdict(report: Report) -> str:
 def quantities(report: Report) -> Iterator[tuple[str, str, str, str]]:
     """Return name, dense, pruned and what is left, as on the page."""
     dense, now = report.baseline, report.pruned
-    change = format_drop(report.drop).partition(", ")[0] if report.drop else ""
+    change = change_words(report.drop).interval if report.drop else ""
     yield (
         metric_heading(dense.metric),
         format_measured(dense, report.total_samples),

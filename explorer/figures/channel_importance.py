@@ -9,6 +9,7 @@ from ..inspection.distributions import GroupImportance
 from ..values.granularity import CHANNEL
 from .style import KEPT, REMOVED, figure, nothing, text, without_legend
 
+HEIGHT = 340  # pixels, which leaves room for what is done with the bars
 FEW = 20  # bars that all get a number under them
 
 
@@ -30,7 +31,7 @@ def channel_importance(
         f"{text(unit).capitalize()}s, most important first (rank)",
         f"Importance ({text(criterion)}, its own scale)",
     )
-    drawn = figure(title, x, y, bargap=0.1)
+    drawn = figure(title, x, y, bargap=0.1, height=HEIGHT)
     if importance is None or not importance.units:
         return nothing(drawn)
     kept, values = np.array(importance.kept), np.array(importance.values, dtype=np.float32)

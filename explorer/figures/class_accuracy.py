@@ -33,7 +33,7 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
         "Accuracy of each class, before and after",
         f"{LABELS['accuracy']} (%)",
         "Class",
-        height=tall(len(classes)),
+        height=height_of(len(classes)),
         xaxis={"domain": LEFT, "range": _reach(classes)},
         xaxis2={
             "domain": RIGHT,
@@ -66,6 +66,11 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
         if chosen:
             drawn.add_trace(_changes(chosen, name, colour, symbol))
     return drawn
+
+
+def height_of(classes: int) -> int:
+    """Return the height in pixels with so many classes."""
+    return tall(min(classes, SHOWN))
 
 
 def _reach(classes: Sequence[ClassChange]) -> list[float]:

@@ -36,8 +36,8 @@ def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Fi
     """Draw true classes down and predictions across; cells count samples, colours are shares of the true
     class.
     """
-    side = 34 * min(SHOWN, len(behaviour.classes)) + 220 if behaviour else 0
-    drawn = figure(TITLES[which], "Predicted class", "True class", height=max(420, min(900, side)))
+    height = height_of(len(behaviour.classes) if behaviour else 0)
+    drawn = figure(TITLES[which], "Predicted class", "True class", height=height)
     # pale cells are transparent, and grid lines would show through them
     drawn.update_yaxes(autorange="reversed", type="category", showgrid=False).update_xaxes(
         type="category", showgrid=False
@@ -59,6 +59,11 @@ def confusion(behaviour: Behaviour | None, which: Which = "difference") -> go.Fi
         scale = [step for step in CHANGES if step is not NO_CHANGE] if which == "difference" else SHARES
         drawn.add_trace(cell_words(cells, scale, (cells.zmin, cells.zmax)))
     return drawn
+
+
+def height_of(classes: int) -> int:
+    """Return the height in pixels with so many classes."""
+    return max(420, min(900, 34 * min(SHOWN, classes) + 220))
 
 
 def _counts(behaviour: Behaviour, which: Which, numbers: list[int]) -> np.ndarray:

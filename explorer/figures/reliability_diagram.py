@@ -7,6 +7,8 @@ from ..studies.behaviour import Behaviour
 from ..studies.reliability import Bin, Reliability
 from .style import AFTER, DENSE, Mark, figure, nothing
 
+HEIGHT = 420  # pixels
+
 
 def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
     """Draw a point for each bin with its 95 % interval, its size showing how full the bin is; points on the
@@ -16,7 +18,7 @@ def reliability_diagram(behaviour: Behaviour | None) -> go.Figure:
         "Is the model right as often as it is confident?",
         "Mean confidence in the bin (%)",
         "Right (%)",
-        height=420,
+        height=HEIGHT,
     )
     drawn.update_xaxes(range=[0, 103]).update_yaxes(range=[-3, 103])
     if behaviour is None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import accumulate
 from statistics import NormalDist
 
-from ..values.report import Drop, Measurement, Verdict
+from ..values.report import Drop, Verdict
 
 
 def _quantile(level: float) -> float:
@@ -53,7 +53,7 @@ def paired_drop(b: int, c: int, samples: int, *, delta: float = 0.01, level: flo
     """Return the drop of accuracy between two models on the same samples, with its interval and verdict.
 
     "different" takes precedence over "equivalent": an interval from 0.2 to 0.6 points is within one point,
-    but a difference that is known to exist is never called equivalent; `format_drop` adds that it is small.
+    but a difference that is known to exist is never called equivalent; `change_words` adds that it is small.
     The estimate is the plain (b - c) / n; the interval adds one flip of each kind, so it has a width at zero
     flips. At a single look it covers the truth 94 to 100 % of the time, least if all flips are in the same
     direction.
@@ -179,81 +179,3 @@ def student_quantile(level: float, freedom: int) -> float:
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return z + first / v + second / v**2 + third / v**3
-
-
-def format_accuracy(correct: int, samples: int, total: int) -> str:
-    """Return the accuracy with its range and what it was measured on.
-
-    >>> format_accuracy(1868, 2048, 5000)
-    '91.2 % (89.9 to 92.4), 2,048 of 5,000'
-    """
-    low, high = wilson(correct, samples)
-    return f"{correct / samples:.1%} ({low * 100:.1f} to {high * 100:.1f}), {samples:,} of {total:,}".replace(
-        "%", " %"
-    )
-
-
-def _signed(value: float, digits: int) -> str:
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text
-
-
-def _digits(drop: Drop) -> int:
-    """Return the decimals of a change: a bound that would round to zero gets one more, so that "-0.2 to 0.0"
-    does not look like a difference.
-    """
-    if drop.unit == "%":
-        return 1 if min(abs(drop.low), abs(drop.high)) >= 0.0005 else 2
-    width = drop.high - drop.low
-    return 3 if not 0 < width < math.inf else min(12, max(0, 1 - math.floor(math.log10(width))))
-
-
-def format_drop(drop: Drop, delta: float | None = None) -> str:
-    """Return the change of a metric (minus the drop) with its range and the verdict in plain words; for
-    accuracy and other fractions in points.
-
-    >>> format_drop(paired_drop(30, 10, 1000))
-    '-2.0 points (-3.3 to -0.7), worse beyond noise'
-    >>> format_drop(Drop(-0.031, -0.05, -0.012, "different", 0.95, "mae", "m", "lower", 0.02))
-    '+0.031 m (+0.012 to +0.050), worse beyond noise'
-    """
-    delta, is_share = drop.margin if delta is None else delta, drop.unit == "%"
-    scale = 100 if is_share else 1
-    bound = f"{delta * scale:.3g}" + (
-        f" point{'s' * (delta != 0.01)}" if is_share else f" {drop.unit}".rstrip()
-    )
-    small = f", by less than {bound}" if max(abs(drop.low), abs(drop.high)) < delta else ""
-    words = {
-        "different": ("worse" if drop.worse else "better") + " beyond noise" + small,
-        "equivalent": f"no difference beyond noise; if there is one, it is below {bound}",
-        "undecided": "no difference beyond noise so far; more samples may show one",
-    }
-    numbers = (-value * scale for value in (drop.estimate, drop.high, drop.low))
-    estimate, low, high = (_signed(number, _digits(drop)) for number in numbers)
-    unit = " points" if is_share else f" {drop.unit}".rstrip()
-    return f"{estimate}{unit} ({low} to {high}), {words[drop.verdict]}"
-
-
-def format_value(value: float, unit: str | None) -> str:
-    """Return a metric's value as text.
-
-    >>> format_value(0.912, "%"), format_value(12.3456, ""), format_value(3.2, "m")
-    ('91.2 %', '12.35', '3.2 m')
-    """
-    return f"{100 * value:.1f} %" if unit == "%" else f"{value:.4g} {unit or ''}".rstrip()
-
-
-def format_measured(measured: Measurement, total: int) -> str:
-    """Return the value of a measurement with its range and what it was measured on.
-
-    >>> format_measured(Measurement(metric="mae", value=1.25, low=1.1, high=1.4, unit="m", samples=50), 100)
-    '1.25 m (1.1 to 1.4), 50 of 100'
-    """
-    if measured.value is None or measured.low is None or measured.high is None:
-        return "not measured"
-    value, scale = format_value(measured.value, measured.unit), 100 if measured.unit == "%" else 1
-    low, high = (
-        f"{end * scale:.1f}" if measured.unit == "%" else f"{end:.4g}"
-        for end in (measured.low, measured.high)
-    )
-    return f"{value} ({low} to {high}), {measured.samples:,} of {total:,}"

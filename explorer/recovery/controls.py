@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
-from ..measuring.statistics import format_value
+from ..measuring.number_words import format_value
 from ..values.choice import Choice
 from ..values.recipe import Recipe
 from ..values.report import Measurement

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from explorer.measuring.statistics import (
-    format_accuracy,
-    format_drop,
     holm,
     look_schedule,
     looks_level,
@@ -15,7 +13,6 @@ from explorer.measuring.statistics import (
     paired_p_value,
     wilson,
 )
-from explorer.values.report import Drop
 
 # --------------------------------------------------------------------------- Wilson
 
@@ -262,39 +259,3 @@ def test_negative_control_wald_fails_at_few_flips_even_at_the_corrected_level():
 
 def test_negative_control_looking_repeatedly_at_95_percent_fails():
     assert min(_coverage(_bonett_price, rate, 0.5, 0.95) for rate in (0.1, 0.2, 0.3)) < 0.9
-
-
-# --------------------------------------------------------------------------- words
-
-
-def test_accuracy_in_words():
-    assert format_accuracy(1868, 2048, 5000) == "91.2 % (89.9 to 92.4), 2,048 of 5,000"
-    assert format_accuracy(10, 10, 10) == "100.0 % (72.2 to 100.0), 10 of 10"
-
-
-@pytest.mark.parametrize(
-    ("drop", "text"),
-    [
-        (Drop(0.02, 0.007, 0.033, "different"), "-2.0 points (-3.3 to -0.7), worse beyond noise"),
-        (Drop(-0.02, -0.033, -0.007, "different"), "+2.0 points (+0.7 to +3.3), better beyond noise"),
-        (
-            Drop(0.004, 0.002, 0.006, "different"),
-            "-0.4 points (-0.6 to -0.2), worse beyond noise, by less than 1 point",
-        ),
-        (
-            Drop(0.0, -0.004, 0.004, "equivalent"),
-            "0.0 points (-0.4 to +0.4), no difference beyond noise; if there is one, it is below 1 point",
-        ),
-        (
-            Drop(0.01, -0.005, 0.024, "undecided"),
-            "-1.0 points (-2.4 to +0.5), no difference beyond noise so far; more samples may show one",
-        ),
-        (Drop(0.002, 0.0002, 0.015, "different"), "-0.20 points (-1.50 to -0.02), worse beyond noise"),
-    ],
-)
-def test_the_drop_in_words_is_the_change_on_screen(drop, text):
-    assert format_drop(drop) == text
-
-
-def test_the_words_name_the_delta_that_was_used():
-    assert format_drop(Drop(0.0, -0.004, 0.004, "equivalent"), delta=0.005).endswith("below 0.5 points")

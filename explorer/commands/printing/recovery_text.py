@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_drop, format_measured
+from ...measuring.number_words import change_words, format_measured
 from ...recovery.controls import spread_of, spread_words
 from ...recovery.recovery_curve import RecoveryCurve
 from ...recovery.values import MeasuredArm, Recovery
@@ -56,7 +56,7 @@ def _budget(recovery: Recovery) -> str:
 
 def _row(name: str, arm: MeasuredArm, total: int) -> list[str]:
     measured = arm.measurement
-    change = format_drop(arm.drop).split(", ")[0]
+    change = change_words(arm.drop).interval
     counted = format_measured(measured, total)
     return [name, counted, change, _loss(measured), f"{measured.nonzero_params:,}"]
 

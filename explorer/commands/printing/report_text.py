@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ...measuring.metric_words import metric_title
+from ...measuring.number_words import change_words, format_measured, measured_words
 from ...measuring.predicted_loss import loss_words
-from ...measuring.statistics import format_drop, format_measured
 from ...values.report import Measurement, PartOutcome, Report
 from ...values.subject import OF_CLASSES
 from .output import percent, table
@@ -62,13 +62,14 @@ def _part(part: PartOutcome) -> list[str]:
 
 def _rows(report: Report) -> Iterator[list[str]]:
     dense, pruned, total = report.baseline, report.pruned, report.total_samples
-    change = format_drop(report.drop).split(", ")[0] if report.drop else ""
-    yield [quality_name(report), quality(dense, total), quality(pruned, total), change]
-    if report.drop:
-        yield ["", "", "", ", ".join(format_drop(report.drop).split(", ")[1:])]
+    change = change_words(report.drop) if report.drop else None
+    first = [quality_name(report), quality(dense, total), quality(pruned, total)]
+    yield [*first, change.interval if change else ""]
+    if change:
+        yield ["", "", "", change.verdict]
     if report.repaired:
-        change = format_drop(report.repaired_drop).split(", ")[0] if report.repaired_drop else ""
-        yield ["repaired by least squares", "", quality(report.repaired, total), change]
+        mended = change_words(report.repaired_drop).interval if report.repaired_drop else ""
+        yield ["repaired by least squares", "", quality(report.repaired, total), mended]
     for name, other in (pruned.others or {}).items():
         dense_other = (dense.others or {}).get(name, {})
         yield [metric_title(name), *(_other(found) for found in (dense_other, other)), ""]
@@ -88,7 +89,8 @@ def _rows(report: Report) -> Iterator[list[str]]:
 
 
 def _other(found: Mapping[str, Any]) -> str:
-    return format_measured(Measurement(**found, metric="other", samples=0), 0).partition("), ")[0] + ")"
+    words = measured_words(Measurement(**found, metric="other", samples=0), 0)
+    return words.interval if words else "not measured"
 
 
 def _size(format: str) -> Callable[[Measurement], int | None]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_drop, format_measured
+from ...measuring.number_words import format_drop, format_measured
 from ...studies.allocator_comparison import UNIFORM, AllocatorRow
 from ...studies.criteria_comparison import CriteriaRow
-from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, pooled
+from ...studies.live_correlations import NUMBERS, Correlation, LiveNumbers, pooled
 from ...studies.repair_table import RepairRow
 from ...values.granularity import PLURALS
 from ...values.report import Drop
@@ -84,7 +84,7 @@ def gain_verdict(gain: Drop | None) -> str:
 
 
 def points(drop: Drop) -> str:
-    """Return a difference without words, as `format_drop` prints one of the other sign."""
+    """Return a difference without words, as `change_words` says one of the other sign."""
     if drop.unit == "%":
         ends = f"{100 * drop.low:+.1f} to {100 * drop.high:+.1f}"
         return f"{100 * drop.estimate:+.1f} points ({ends})"

@@ -9,9 +9,12 @@ import streamlit as st
 
 from ...background.lane import Lane
 from ...figures.class_accuracy import class_accuracy
+from ...figures.class_accuracy import height_of as class_accuracy_height
 from ...figures.confusion import Which, confusion
+from ...figures.confusion import height_of as confusion_height
+from ...figures.reliability_diagram import HEIGHT as RELIABILITY_HEIGHT
 from ...figures.reliability_diagram import reliability_diagram
-from ...measuring.statistics import format_accuracy, format_drop
+from ...measuring.number_words import accuracy_words, format_drop
 from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
 from ...studies.partings import has_partings
 from ...studies.reliability import BINS
@@ -20,7 +23,7 @@ from .. import session
 from ..drawing import gallery, layout
 from ..drawing.offers import Offer
 from ..drawing.png import is_picture
-from ..live.figure import bring_plotly, in_place
+from ..live.figure import awaited, bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from ..prune import starting_points
@@ -28,6 +31,8 @@ from . import who_pays
 
 LANE = Lane("behaviour")
 SHOWN_FLIPS = 24
+CARDS_REM, FLIPS_REM = 8.4, 40.0  # heights of what is still measured
+WORDS_REM = 2.8  # height of the words under a figure
 KINDS: dict[FlipKind, str] = {
     "lost": "Right before, wrong now",
     "gained": "Wrong before, right now",
@@ -91,10 +96,12 @@ def draw() -> None:
         return
     begin()
     bring_plotly()
+    _reserve()
     if session.recipe().is_empty:
         st.info(EMPTY, icon=":material/swipe_up:")
         starting_points.draw()
-    watched("behaviour status", _status, LANE, progress=True)
+    with st.container(key="behaviour status place"):
+        watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
     st.header("Which classes lose", anchor=False)
     pushed("behaviour classes", LiveValue("figure", _classes, _news, (LANE,)))
@@ -140,7 +147,7 @@ def _status() -> None:
 def _cards() -> None:
     behaviour = _found()
     if behaviour is None:
-        st.caption("Waiting for the first samples …")
+        layout.draw_room("Counting how often both models give the same answer …", CARDS_REM)
         return
     with st.container(horizontal=True, gap="medium", key="cards"):
         for label, value, notes, help in _facts(behaviour):
@@ -153,7 +160,7 @@ def _facts(behaviour: Behaviour) -> list[tuple[str, str, list[str], str]]:
     """Return label, value, small print and meaning."""
     share, low, high = behaviour.agreement
     counts, before, after = behaviour.flip_counts, behaviour.before.reliability, behaviour.after.reliability
-    now = format_accuracy(behaviour.after.correct, behaviour.samples, behaviour.total)
+    now = accuracy_words(behaviour.after.correct, behaviour.samples, behaviour.total)
     hurt = [change for change in behaviour.classes if change.differs and change.drop.estimate > 0]
     return [
         (
@@ -175,7 +182,7 @@ def _facts(behaviour: Behaviour) -> list[tuple[str, str, list[str], str]]:
         (
             "Accuracy",
             f"{behaviour.after.correct / behaviour.samples * 100:.1f} %",
-            [now.partition(" (")[2].replace(")", ""), f"change {format_drop(behaviour.drop)}"],
+            [f"{now.reach}, {now.counted}", f"change {format_drop(behaviour.drop)}"],
             "Of the pruned model. The range is a 95 % interval; the change is paired.",
         ),
         (
@@ -197,7 +204,29 @@ def _facts(behaviour: Behaviour) -> list[tuple[str, str, list[str], str]]:
 
 
 def _classes() -> dict[str, Any]:
+    if _found() is None:
+        height = class_accuracy_height(_classes_of_task())
+        return awaited(height, "Counting the right answers of each class …", CLASSES_WORDS)
     return in_place(class_accuracy(_found()), session.subject().id, CLASSES_WORDS)
+
+
+def _classes_of_task() -> int:
+    task = session.subject().task
+    return len(task.class_names) if task else 0
+
+
+def _reserve() -> None:
+    """Give each figure its height before it is drawn, so that nothing below it moves."""
+    heights = {
+        "classes": class_accuracy_height(_classes_of_task()),
+        "confusion": confusion_height(_classes_of_task()),
+        "reliability": RELIABILITY_HEIGHT,
+    }
+    rules = (
+        f".st-key-behaviour-{name} {{ min-height: calc({height}px + {WORDS_REM}rem); }}"
+        for name, height in heights.items()
+    )
+    st.html(f"<style>{' '.join(rules)}</style>")
 
 
 def _chosen_side() -> Which:
@@ -212,9 +241,11 @@ def _draw_confusion() -> None:
 
 def _confusion() -> dict[str, Any]:
     which = _chosen_side()
-    return in_place(
-        confusion(_found(), which), session.subject().id, CONFUSION_WORDS if which == "difference" else ""
-    )
+    words = CONFUSION_WORDS if which == "difference" else ""
+    if _found() is None:
+        height = confusion_height(_classes_of_task())
+        return awaited(height, "Counting what each class is taken for, before and after …", words)
+    return in_place(confusion(_found(), which), session.subject().id, words)
 
 
 def _flips_facet() -> Hashable:
@@ -228,7 +259,7 @@ def _flips_facet() -> Hashable:
 def _flips() -> None:
     behaviour, task = _found(), session.subject().task
     if behaviour is None or task is None:
-        st.caption("Waiting for the first samples …")
+        layout.draw_room("Looking for samples whose answer changes …", FLIPS_REM)
         return
     counts = {kind: behaviour.flip_counts[kind] for kind in FLIP_KINDS}
     kinds = {kind: f"{words} ({counts[kind]:,})" for kind, words in KINDS.items()}
@@ -253,12 +284,13 @@ def _flips() -> None:
 
 
 def _reliability() -> dict[str, Any]:
-    behaviour, words = _found(), ""
-    if behaviour is not None:
-        before, after = (100 * side.reliability.ece for side in (behaviour.before, behaviour.after))
-        words = (
-            f"Expected calibration error, {BINS} bins, {behaviour.samples:,} samples: {before:.1f} points "
-            f"before, {after:.1f} after. Below the dashed line the model is more confident than it is "
-            "accurate. Larger dots hold more samples; bars cover 95 %."
-        )
+    behaviour = _found()
+    if behaviour is None:
+        return awaited(RELIABILITY_HEIGHT, "Comparing how sure both are with how often they are right …")
+    before, after = (100 * side.reliability.ece for side in (behaviour.before, behaviour.after))
+    words = (
+        f"Expected calibration error, {BINS} bins, {behaviour.samples:,} samples: {before:.1f} points "
+        f"before, {after:.1f} after. Below the dashed line the model is more confident than it is "
+        "accurate. Larger dots hold more samples; bars cover 95 %."
+    )
     return in_place(reliability_diagram(behaviour), session.subject().id, words)

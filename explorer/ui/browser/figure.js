@@ -12,10 +12,14 @@ function renderFigure({ parentElement, data }) {
   const [plot, legend, told] = root.querySelectorAll(".plot, .names, .told");
   told.textContent = data.words ?? "";
   told.className = `told ${data.tone ?? ""}`;
-  plot.hidden = !data.layout;
+  root.classList.toggle("awaited", Boolean(data.awaited));
+  plot.hidden = !data.layout && !data.awaited;
   root.classList.toggle("fits", Boolean(data.layout?.meta?.axis));
-  plot.style.minHeight = data.layout?.height ? `${data.layout.height}px` : ""; // its place, before it is drawn and while it is resized
+  const height = data.layout?.height ?? data.awaited;
+  plot.style.minHeight = height ? `${height}px` : ""; // its place, before it is drawn and while it is resized
+  if (data.awaited) showRoom(plot, data.waiting);
   if (!data.layout) return undefined;
+  plot.querySelector(":scope > .waiting")?.remove();
   let timer, stop;
   const draw = () => {
     if (!window.Plotly) { timer = setTimeout(draw, LOOK_MS); return; }
@@ -34,6 +38,12 @@ function renderFigure({ parentElement, data }) {
   };
   draw();
   return () => { clearTimeout(timer); stop?.(); };
+}
+
+// The place of a figure whose numbers are still measured, with what that is.
+function showRoom(plot, waiting) {
+  if (plot.data) window.Plotly?.purge(plot);
+  plot.replaceChildren(Object.assign(document.createElement("p"), { className: "waiting", textContent: waiting }));
 }
 
 // The measured points of the figure's model, oldest first.

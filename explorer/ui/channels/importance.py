@@ -115,7 +115,7 @@ def _draw_hand(group: Group, importance: GroupImportance, picked: tuple[int, ...
                 icon=icon,
                 disabled=not chosen,
             )
-    undo.draw_undo()
+        undo.draw_undo()
     also = f"Chosen in the figure: {listed(picked)}. " if picked else ""
     kept, removed = recipe.keep.get(group.name, ()), recipe.remove.get(group.name, ())
     cut = (

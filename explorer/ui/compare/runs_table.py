@@ -7,7 +7,7 @@ import streamlit as st
 
 from ... import tables
 from ...measuring.metric_words import metric_heading, metric_title
-from ...measuring.statistics import format_drop, format_value
+from ...measuring.number_words import change_words, format_value
 from ...runs.stored_run import Run
 from ...values.metric import Scale
 from ...values.report import Drop, Measurement
@@ -48,7 +48,7 @@ def frame_of(shown: Sequence[Run]) -> Any:
     frame["called"] = [called(run) for run in shown]
     if len(_scales(shown)) > 1:
         frame["value"] = [_value(run.report.pruned) for run in shown]
-        frame["drop"] = [format_drop(d).partition(" (")[0] if (d := run.report.drop) else "" for run in shown]
+        frame["drop"] = [change_words(d).amount if (d := run.report.drop) else "" for run in shown]
     else:
         factor = shown[0].report.scale.factor
         frame["drop"], frame["value"] = -factor * frame["drop"], factor * frame["value"]

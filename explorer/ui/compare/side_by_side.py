@@ -11,7 +11,7 @@ from ...figures.side_by_side import layers_side_by_side, ratios_side_by_side
 from ...graph.analysed import Analysed
 from ...machine import paths
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_value
+from ...measuring.number_words import format_value
 from ...registry import EXPORTERS
 from ...runs.replay import Replay, replay
 from ...runs.stored_run import Run

@@ -10,7 +10,7 @@ from ...background.lane import Lane
 from ...figures.criteria_agreement import TITLES, criteria_agreement
 from ...figures.criteria_duel import criteria_duel
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_drop
+from ...measuring.number_words import format_drop
 from ...registry import CRITERIA
 from ...studies.criteria_agreement import ALL, Agreement, Measure, Overall, Ratings
 from ...studies.criteria_duel import CONTROL, SEEDS, Duel, DuelPlan, duel

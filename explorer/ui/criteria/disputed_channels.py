@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from ...background.lane import Lane
-from ...measuring.statistics import format_drop
+from ...measuring.number_words import change_words, format_drop
 from ...studies.criteria_agreement import ALL, Agreement, Dispute, Overall
 from ...studies.disputed_channels import SEEDS, Settled, settle
 from ...values.granularity import CHANNEL
@@ -91,7 +91,7 @@ def _points(drop: Drop | None) -> str:
     >>> _points(Drop(0.02, 0.01, 0.03, "different", 0.95)), _points(None)
     ('-2.0 (-3.0 to -1.0)', '')
     """
-    return "" if drop is None else format_drop(drop).partition("), ")[0].replace(" points", "") + ")"
+    return "" if drop is None else change_words(drop).short
 
 
 def verdict(settled: Settled) -> str:
@@ -100,10 +100,8 @@ def verdict(settled: Settled) -> str:
     if settled.together:
         words.append(f"Without all {len(settled.channels)}: {format_drop(settled.together)}.")
     if len(settled.chance) == SEEDS:
-        ends = [
-            format_drop(drop).partition(" (")[0]
-            for drop in sorted(settled.chance, key=lambda drop: -drop.estimate)
-        ]
+        ordered = sorted(settled.chance, key=lambda drop: -drop.estimate)
+        ends = [change_words(drop).amount for drop in ordered]
         words.append(f"Without as many chosen at random, {SEEDS} times: {ends[0]} to {ends[-1]}.")
     words.append(
         f"First {settled.samples:,} samples of the tuning split, one-shot, no other fader; intervals at "

@@ -35,6 +35,11 @@ def draw_share(share: float, words: str) -> None:
     st.progress(min(max(share, 0.0), 1.0), plain(words))
 
 
+def draw_room(words: str, rem: float) -> None:
+    """Draw the room of what is still measured, so high, with one line that says what that is."""
+    st.html(f'<div class="awaited-room" style="height: {rem}rem" role="status">{html.escape(words)}</div>')
+
+
 def draw_notice(text: str | None) -> None:
     """Draw one amber box that says what was refused, and why. Red is only for faults of the program."""
     if text and is_crash(text):

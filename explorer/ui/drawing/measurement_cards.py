@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...measuring.metric_words import metric_heading, metric_title
+from ...measuring.number_words import change_words, format_value, measured_words
 from ...measuring.predicted_loss import LossWords, loss_words
-from ...measuring.statistics import format_drop, format_measured, format_value
 from ...values.report import Measurement, Report
 from .repaired_number import repaired_note
 
@@ -115,13 +115,12 @@ def _card(
 def _accuracy(report: Report) -> Card:
     now, dense = report.pruned, report.baseline
     kind = "Accuracy" if now.metric in (None, "accuracy") else "Metric"
-    if now.value is None or now.low is None or now.high is None:
+    words = measured_words(now, report.total_samples)
+    if words is None:
         value = "no data" if report.stage == "final" else WAITING
         return Card(metric_heading(now.metric), value, None, (), TRAPS[kind], "normal")
-    value, loss = format_value(now.value, now.unit), loss_words(report)
-    # "91.2 % (89.9 to 92.4), 2,048 of 5,000"
-    reach, _, counted = format_measured(now, report.total_samples).partition(" (")[2].partition("), ")
-    notes = [f"{reach} %, {counted}" if now.unit == "%" else f"{reach}, {counted}", *_others(now)]
+    value, loss, per_cent = words.value, loss_words(report), " %" if now.unit == "%" else ""
+    notes = [f"{words.reach}{per_cent}, {words.counted}", *_others(now)]
     if report.drop is not None and report.drop.better == "lower":
         notes.insert(0, "lower is better")
     label = metric_heading(now.metric)
@@ -135,13 +134,11 @@ def _accuracy(report: Report) -> Card:
             TRAPS[kind],
             "normal",
         )
-    # "-70.4 points (-74.5 to -65.8), worse beyond noise"
-    points, _, rest = format_drop(report.drop).partition(" (")
-    reach, _, verdict = rest.partition("), ")
-    changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {reach}"
-    notes = [verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
+    change = change_words(report.drop)
+    changed = f"dense {format_value(dense.value or 0.0, dense.unit)}, change {change.reach}"
+    notes = [change.verdict, *notes, *repaired_note(report), changed, *_loss(loss)]
     colour: Colour = "normal" if report.drop.better == "higher" else "inverse"
-    return Card(label, value, points, tuple(notes), TRAPS[kind], colour)
+    return Card(label, value, change.amount, tuple(notes), TRAPS[kind], colour)
 
 
 def _others(now: Measurement) -> list[str]:

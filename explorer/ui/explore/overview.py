@@ -7,7 +7,7 @@ import streamlit as st
 
 from ... import tables
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_measured
+from ...measuring.number_words import measured_words
 from ...values.report import Measurement
 from ...words import GLOSSARY, LABELS
 from .. import session
@@ -73,11 +73,10 @@ def _from_card(card: Mapping[str, Any]) -> tuple[str, str, str]:
             "The Prune page measures the model on the tuning split.",
         )
     measured = Measurement.from_json(held_out)
-    value, _, rest = format_measured(measured, measured.samples).partition(" (")
-    reach = rest.partition(")")[0]
+    words, per_cent = measured_words(measured, measured.samples), " %" if measured.unit == "%" else ""
     return (
-        value,
-        f"{reach}{' %' if measured.unit == '%' else ''}, {measured.samples:,} samples, from its card",
+        words.value if words else "not measured",
+        f"{words.reach}{per_cent}, {measured.samples:,} samples, from its card" if words else "",
         "Measured when the model was trained, on data never used to choose anything.",
     )
 

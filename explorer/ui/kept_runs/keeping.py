@@ -15,7 +15,8 @@ from ...graph.analysed import Analysed
 from ...machine import paths
 from ...machine.environment import environment
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_drop, openings_level
+from ...measuring.number_words import format_drop
+from ...measuring.statistics import openings_level
 from ...pruning.decision import calibrate, decide, masks_for
 from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
 from ...runs.replay import masks_fingerprint

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from ...measuring.metric_words import metric_heading, metric_title
+from ...measuring.number_words import change_words, format_measured, format_value
 from ...measuring.predicted_loss import loss_words
-from ...measuring.statistics import format_drop, format_measured, format_value
 from ...runs.stored_run import Run
-from ...studies.recipe_search import TAG
+from ...studies.search_journal import TAG
 from ...values.granularity import GRADED, PLURALS
 from ...values.recipe import Recipe
 from ...values.report import Measurement, Report
@@ -99,7 +99,7 @@ def facts(run: Run) -> dict[str, str]:
     """Return everything by which two runs are compared: name of the fact -> its text."""
     report, recipe = run.report, run.report.recipe
     dense, now = report.baseline, report.pruned
-    change, _, verdict = format_drop(report.drop).partition("), ") if report.drop else (NOT_MEASURED, "", "")
+    change = change_words(report.drop) if report.drop else None
     sizes, before = now.size_bytes or {}, dense.size_bytes or {}
     return {
         "Model": str(report.subject.get("name")),
@@ -108,8 +108,8 @@ def facts(run: Run) -> dict[str, str]:
         **_after(run),
         metric_heading(now.metric): accuracy(report),
         f"Dense {metric_title(now.metric or 'accuracy')}": accuracy(report, "baseline"),
-        "Change": f"{change})" if report.drop else NOT_MEASURED,
-        "Verdict": verdict,
+        "Change": change.interval if change else NOT_MEASURED,
+        "Verdict": change.verdict if change else "",
         "Loss": _loss(report),
         "Parameters": _left(now.params, dense.params),
         "Non-zero": _left(now.nonzero_params, dense.params),

@@ -6,10 +6,11 @@ from ...lessons.values import Lesson, Section
 from ...words import GLOSSARY
 from ..drawing import layout
 from ..drawing.offers import ShownOffer
+from ..frame import attendance
 from ..shared import settings
 from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict
 
-CARD, COLUMN = 400, 860  # pixels: a card of the list, a readable column of text
+COLUMN = 860  # pixels: a readable column of text
 INTRO = (
     "Short lessons on what pruning does to a neural network. In each you first **predict**, then the "
     "program **measures** on a real network, here and now, and then says what the measurement shows: "
@@ -21,6 +22,8 @@ def draw() -> None:
     """Draw the page."""
     known, now = settings.current().lessons, learner.current()
     if now.lesson in known:
+        lesson = known[now.lesson]
+        attendance.note(f"Learn: lesson {lesson.number}, {learner.steps(lesson)[now.step]}")
         _draw_lesson(known[now.lesson], now)
     else:
         class_board.draw()
@@ -36,9 +39,9 @@ def _draw_list(known: list[Lesson], now: learner.Learner) -> None:
         st.markdown(INTRO)
         st.caption("Lessons use their own small networks; the model in the sidebar is for the other pages.")
         st.progress(len(now.done) / len(known), f"{len(now.done)} of {len(known)} lessons done")
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(key="lessons"):
         for lesson in known:
-            with st.container(border=True, width=CARD, height="stretch", gap="small"):
+            with st.container(border=True, height="stretch", gap="small"):
                 _draw_card(lesson, lesson.name in now.done, lesson.name in now.guesses)
 
 

@@ -24,3 +24,12 @@ def in_place(figure: Any, shown: Hashable, words: str = "") -> dict[str, Any]:
     """
     figure.update_layout(uirevision=str(shown))
     return {**in_parts(figure), "words": words}
+
+
+def awaited(height: int, waiting: str, words: str = "") -> dict[str, Any]:
+    """Return the room of a figure whose numbers are still measured, as data for the element "figure".
+
+    Args:
+        height: in pixels, that it will have. waiting: what is measured, in the room. words: under the figure.
+    """
+    return {"awaited": height, "waiting": waiting, "words": words}

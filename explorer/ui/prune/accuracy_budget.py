@@ -8,7 +8,7 @@ import streamlit as st
 from ...background.lane import Lane
 from ...measuring.allowance import allowance_unit
 from ...measuring.metric_words import metric_title
-from ...measuring.statistics import format_drop, format_measured
+from ...measuring.number_words import format_drop, format_measured
 from ...planning.accuracy_budget import LOOKS, Budget, accuracy_budget
 from ...planning.allocation import Allocation
 from ...registry import ALLOCATORS

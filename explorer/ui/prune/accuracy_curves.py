@@ -319,7 +319,7 @@ def _draw_question() -> None:
         along = _alongs().select("Curve", help=ALONG_HELP, **hidden)
         if along != "strength":
             _allocators().select("Allocator", help=GLOSSARY["allocator"], width=150, **hidden)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="curve_lines"):
         st.toggle("Random control", key="curve_control", help=CONTROL_HELP, on_change=_asked_anew)
         if _can_repair(along):
             quick = _is_quick()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from ...background.lane import Lane
-from ...measuring.statistics import format_drop
+from ...measuring.number_words import change_words
 from ...studies.block_scan import BlockScan, block_scan
 from ...values.profile import Block
 from .. import session
@@ -76,7 +76,7 @@ def _worth(block: Block, scan: BlockScan | None) -> str:
         return share
     influence = scan.influence.get(block.name)
     told = f", influence {influence:.3f}" if influence is not None else ""
-    return f"{format_drop(report.drop).partition(',')[0]}{told}, {share}"
+    return f"{change_words(report.drop).interval}{told}, {share}"
 
 
 def _changed(name: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from ...background.jobs import JobState
 from ...background.lane import LONG, Lane
-from ...measuring.statistics import format_drop, format_measured
+from ...measuring.number_words import format_drop, format_measured
 from ...recovery.controls import Control, controls
 from ...recovery.recover import recover
 from ...recovery.results import known_controls
