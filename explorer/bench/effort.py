@@ -23,6 +23,7 @@ class Effort:
     long_pairs: for work that takes longer; six are the fewest that can decide anything.
     scan_points: of the plain loop that the adaptive scan is compared with.
     starts: of the server.
+    large: a model whose repair is timed on request.
     """
 
     live: str = "shapes-resnet"
@@ -39,11 +40,22 @@ class Effort:
     starts: int = 6
     also_scanned: tuple[str, ...] = ("shapes-mobilenet", "shapes-resnet")
     judged: tuple[str, ...] = ("shapes-densenet", "shapes-mobilenet", "shapes-vit")
+    large: str = "torchvision:resnet50"
 
 
 FULL = Effort()
 QUICK = Effort(
-    "digits-cnn", "digits-mlp", "digits-cnn", (("digits-cnn", "fc"),), 450, 6, 6, 6, 0, judged=("digits-cnn",)
+    "digits-cnn",
+    "digits-mlp",
+    "digits-cnn",
+    (("digits-cnn", "fc"),),
+    450,
+    6,
+    6,
+    6,
+    0,
+    judged=("digits-cnn",),
+    large="digits-mlp",
 )
 
 

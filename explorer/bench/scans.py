@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..engine.candidate import build
 from ..engine.conditions import Conditions, split_for
@@ -26,6 +25,7 @@ from ..studies.sensitivity.scan import scan
 from ..studies.sensitivity.values import RATIOS, Scan, ScanPlan
 from ..values.granularity import CHANNEL
 from ..values.recipe import Recipe
+from .counted import counted_macs
 from .effort import Effort, opened
 from .timed_rows import Timeable, TimedRow, interleaved, row, seconds, stages
 
@@ -74,7 +74,7 @@ class Loops:
 
     def bound(self) -> tuple[int, int]:
         """Return the multiply-adds of the scan and of the plain loop on one batch, counted by torch."""
-        return _macs(lambda: self.scan(0)), _macs(lambda: self.plain(0))
+        return counted_macs(lambda: self.scan(0)), counted_macs(lambda: self.plain(0))
 
 
 def _walked(
@@ -85,13 +85,6 @@ def _walked(
         for ratio, logits in answers:
             found[part, ratio] = None if logits is None else judged(logits, targets).cpu()
     return found
-
-
-def _macs(work: Timeable) -> int:
-    counter = FlopCounterMode(display=False)
-    with counter:
-        work()
-    return counter.get_total_flops() // 2
 
 
 def _loops(model: Analysed, device: str) -> Loops:

@@ -11,7 +11,7 @@ from ..values.progress import Step, Work, reached
 from .compacting import compaction
 from .effort import FULL, Effort
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
-from .repairing import repairing
+from .repairing import repairing, repairing_large
 from .scan_accuracy import within
 from .scans import adaptive, adaptive_others, exact
 from .startup import startup
@@ -25,12 +25,13 @@ PARTS: dict[str, Callable[[Effort, str], Iterator[TimedRow]]] = {
     "startup": startup,
     "live_full": full_evaluation,
     "repair": repairing,
+    "repair_large": repairing_large,
     "scan_exact": exact,
     "scan_adaptive": adaptive,
     "scan_adaptive_others": adaptive_others,
     "scan_within": within,
 }
-ON_REQUEST = ("scan_adaptive_others", "scan_within")  # take minutes
+ON_REQUEST = ("repair_large", "scan_adaptive_others", "scan_within")  # take minutes
 DEFAULT = tuple(name for name in PARTS if name not in ON_REQUEST)
 PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 

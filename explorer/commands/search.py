@@ -8,8 +8,8 @@ from ..engine.conditions import Conditions
 from ..measuring.metric_words import metric_title
 from ..measuring.number_words import change_words, format_drop, format_measured
 from ..runs.held_out import has_held_out
-from ..studies.recipe_search import check_winner
 from ..studies.search_trials import COSTS, Search, SearchPlan, Trial
+from ..studies.search_winner import check_winner
 from ..values.granularity import GRADED
 from ..values.progress import outcome
 from ..values.report import Report

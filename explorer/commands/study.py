@@ -12,7 +12,8 @@ from ..figures.standalone import CONFIG
 from ..graph.analysed import Analysed
 from ..studies.allocator_comparison import ComparisonPlan, compare_allocators
 from ..studies.criteria_comparison import CriteriaPlan, compare_criteria
-from ..studies.live_numbers import LivePlan, live_numbers
+from ..studies.live_correlations import LivePlan
+from ..studies.live_numbers import live_numbers
 from ..studies.repair_table import RepairPlan, repair_table
 from ..values.granularity import CHANNEL, GRADED
 from .arguments.model import add_device, add_model, opened, set_up

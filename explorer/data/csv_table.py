@@ -43,6 +43,8 @@ def csv(path: str = "", reader: Reader = ANY, *, target: str = "", samples: int 
 
 def _read(file: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Return column names, and (line, cells) of each row."""
+    if not file.is_file():  # a pipe or a device would be waited for, or never end
+        raise LoadError(f"There is no file {str(file)[-200:]!r}; give the path of a .csv file.")
     try:
         if file.stat().st_size > MAX_BYTES:
             raise LoadError(f"{file.name!r} is larger than 1 GiB; store it as npz or parquet.")

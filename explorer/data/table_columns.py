@@ -55,6 +55,10 @@ def table_task(table: Columns, target: str, reader: Reader, samples: int) -> Tas
     others = [number for number in range(len(names)) if number != place]
     if not others:
         raise LoadError(f"{file.name!r} has the target column alone; add columns that the model reads.")
+    if (shape := (len(others),)) != reader.shape:  # before a million columns are read
+        raise LoadError(
+            f"Inputs in {file.name!r} have the shape {shape}, but the model reads {reader.shape}."
+        )
     inputs = torch.stack([table.numbers(number) for number in others], 1)
     cells = table.texts(place)
     if (empty := next((row for row, cell in enumerate(cells, 1) if cell.lower() in MISSING), 0)) > 0:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ..studies.live_numbers import NUMBERS, LiveNumbers
+from ..studies.live_correlations import NUMBERS, LiveNumbers
 from .style import AFTER, DENSE, KEPT, REMOVED, figure, nothing, text
 
 COLOURS = (KEPT, REMOVED, AFTER, "#8a6d00", DENSE)

@@ -4,7 +4,6 @@ request.
 Safetensors, as one file or as parts with an index, and what torch.save writes; a folder with one of them.
 """
 
-import json
 import math
 import struct
 import zipfile
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
 
 import numpy as np
 import safetensors
@@ -20,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import LoadError
+from ..values.plain import read_json
 from .file_kinds import foreign_kind
 from .pickled_calls import CodeFoundError
 from .pt_archives import Content, Odd, StoredTensor, open_pt
@@ -209,7 +208,7 @@ def read_forms(path: Path) -> dict[str, Form]:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= MAX_HEADER_BYTES:
             raise ValueError(f"a header of {length} bytes")
-        entries = json.loads(file.read(length), object_pairs_hook=_without_doubles)
+        entries = read_json(file.read(length))
     if not isinstance(entries, dict):
         raise TypeError("a header that is not an object")
     return {
@@ -217,12 +216,6 @@ def read_forms(path: Path) -> dict[str, Form]:
         for name, e in entries.items()
         if name != "__metadata__"
     }
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(found := dict(pairs)) < len(pairs):  # two readers could see two different files
-        raise ValueError("a name that is there twice")
-    return found
 
 
 # --------------------------------------------------------------------------- parts with an index
@@ -236,7 +229,7 @@ def _open_parts(path: Path, source: str) -> Weights:
     """
     if path.stat().st_size > 4 * MAX_HEADER_BYTES:
         raise ValueError("an index that is too long")
-    where = json.loads(path.read_bytes(), object_pairs_hook=_without_doubles)["weight_map"]
+    where = read_json(path.read_bytes())["weight_map"]
     files = sorted(set(where.values()))
     odd = [name for name in files if PurePath(name).name != name or name in ("", ".", "..")]
     if odd:

@@ -83,7 +83,7 @@ def _union(sums: Tensor) -> Tensor:
 
 def _of_boxes(task: Task, targets: Any) -> tuple[Parting, ...]:
     known = true_boxes("detection_f1", targets, len(targets))
-    edges = _edges(_sides(known)[known[..., 4] >= 0], len(SIZES))
+    edges = _edges(_sides(known)[known[..., 4] >= 0], len(SIZES)).round(decimals=1).unique()
 
     def rows(outputs: Any, targets: Any) -> Tensor:
         said = found_boxes("detection_f1", outputs)

@@ -7,49 +7,34 @@ where it was. The best of many tries was also lucky, which is why the winner is 
 held-out data.
 """
 
-import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from ..allocators.context import Losses, all_but_one
+from ..allocators.context import all_but_one
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..machine import paths
-from ..machine.held_file import HeldLock, held
+from ..machine.held_file import held
 from ..machine.optional_packages import optional
-from ..machine.version import __version__
-from ..measuring.judging import metrics_of
-from ..measuring.statistics import wilson
-from ..planning.allocate import allocate
-from ..planning.allocation import Allocation
 from ..pruning.checks import check_rates_weights
 from ..pruning.decision import calibrate
-from ..registry import ALLOCATORS, CRITERIA
-from ..runs.held_out import held_out
+from ..registry import CRITERIA
 from ..runs.store import Store
-from ..values.choice import Choice
 from ..values.granularity import WEIGHT, WORDS
-from ..values.plain import canonical_json
-from ..values.progress import Step, Work, mapped, reached
+from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
-from ..values.report import Drop, Measurement, Report
-from ..values.subject import Subject
-from .search_trials import Search, SearchPlan, Trial
-from .sensitivity.scan import known as known_scan
-from .sensitivity.shipped_scans import delivered
-from .sensitivity.values import ScanPlan
+from ..values.report import Report
+from .search_journal import kept_in, known_trials, remembered, study_of, trial_of
+from .search_proposals import known_losses, proposed
+from .search_trials import Search, SearchPlan
 from .trial_queue import TrialQueue
 
 HIGHEST = 0.95  # highest ratio to try
-TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the allocators' proposals
-TAG = "search"
 WITH_SCAN = "A finished sensitivity scan of {parts} is known, so the sensitivity budget proposes trials, too."
 WITHOUT_SCAN = (
     "No finished sensitivity scan of {parts} is known, so the sensitivity budget proposes "
@@ -131,26 +116,27 @@ class RecipeSearch:
         how = replace(self.conditions, latency=False, split="tuning")
         yield reached(0, plan.trials, "Preparing")
         yield from calibrate(model, recipe, how.device)
-        with _kept_in(place):
-            study = _study(optuna, model.subject, recipe, plan, how, place)
+        with kept_in(place):
+            study = study_of(optuna, model.subject, recipe, plan, how, place)
             ranges = {part: optuna.distributions.FloatDistribution(0.0, high) for part, high in parts.items()}
             taken = place / f"{study.study_name}.taken"
             queue = TrialQueue(optuna, study, taken, plan.trials, ranges, plan.seed)
             notes: tuple[str, ...] = ()
             with held(queue.whole):
                 if not study.get_trials(deepcopy=False):
-                    losses = _losses(model, recipe, plan, how)
-                    for ratios, origin in _proposed(model, recipe, plan, losses, how.device):
+                    losses = known_losses(model, recipe, plan, how)
+                    for ratios, origin in proposed(model, recipe, plan, losses, how.device):
                         start = {part: min(high, ratios.get(part, 0.0)) for part, high in parts.items()}
                         study.enqueue_trial(start, user_attrs={"origin": origin})
                     parts_are = WORDS[plan.granularity]
                     notes = ((WITHOUT_SCAN if losses is None else WITH_SCAN).format(parts=parts_are),)
-            result = Search(plan, _known(optuna, study, recipe, plan), notes)
+            result = Search(plan, known_trials(optuna, study, recipe, plan), notes)
             yield Step(result)
             for step in self._measured(queue, measuring, how, len(result.trials)):
-                result = replace(result, trials=_known(optuna, study, recipe, plan)) if step.value else result
+                if step.value:
+                    result = replace(result, trials=known_trials(optuna, study, recipe, plan))
                 yield Step(result if step.value else None, step.progress)
-            known = _known(optuna, study, recipe, plan)
+            known = known_trials(optuna, study, recipe, plan)
             if known != result.trials:  # the last ones are of others
                 yield Step(replace(result, trials=known))
 
@@ -191,25 +177,10 @@ class RecipeSearch:
     def _finish(self, queue: TrialQueue, asked: Any, report: Report) -> None:
         runs = self.store or Store(self._home)
         origin = asked.user_attrs.get("origin", "optimiser")
-        trial = _trial(asked.number, origin, report, self.plan, runs)
-        for name, value in _remembered(trial).items():
+        trial = trial_of(asked.number, origin, report, self.plan, runs)
+        for name, value in remembered(trial).items():
             asked.set_user_attr(name, value)
         queue.finish(asked, [trial.value, trial.cost])
-
-
-@contextmanager
-def _kept_in(place: Path) -> Iterator[None]:
-    """Turn errors while a search is saved there into one sentence.
-
-    Raises:
-        ExplorerError: the disk cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        told = f"A search keeps what it tries in {str(place)!r}, which cannot be written ({error.strerror})"
-        way = f"make room there, or choose another folder with {paths.CACHE_VARIABLE}"
-        raise ExplorerError(f"{told}; {way}.") from error
 
 
 def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float]:
@@ -229,167 +200,3 @@ def _parts(model: Analysed, recipe: Recipe, plan: SearchPlan) -> dict[str, float
             f"No channels of {model.subject.name!r} can be pruned; search with granularity weight."
         )
     return highest
-
-
-def _study(
-    optuna: ModuleType, subject: Subject, recipe: Recipe, plan: SearchPlan, how: Conditions, folder: Path
-) -> Any:
-    """Return the optimiser with all that it knows, from a journal on disk."""
-    kept = recipe.with_ratios(plan.granularity, {})
-    key = [
-        __version__,
-        subject.id,
-        subject.task.fingerprint if subject.task else None,
-        how.samples,
-        how.device,
-        kept.to_json(),
-        plan.cost,
-        plan.granularity,
-        plan.seed,
-    ]
-    name = hashlib.sha256(canonical_json(key).encode()).hexdigest()[:24]
-    folder.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    # optuna's own locks stay behind when a process is killed, and others then wait for half a minute
-    lock = HeldLock(folder / f"{name}.lock")
-    journal = optional("optuna.storages.journal").JournalFileBackend(str(folder / f"{name}.log"), lock)
-    storage = optuna.storages.JournalStorage(journal)
-    assert subject.task is not None
-    best = "minimize" if metrics_of(subject.task)[0].better == "lower" else "maximize"
-    study = optuna.create_study(
-        study_name=name, storage=storage, load_if_exists=True, directions=[best, "minimize"]
-    )
-    # a search that continues must not draw again what an earlier one drew, so each has its own seed
-    study.sampler = optuna.samplers.TPESampler(seed=plan.seed + len(study.get_trials(deepcopy=False)))
-    return study
-
-
-def _losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditions) -> Losses | None:
-    """Return the results of a scan that was finished before, or came with the model; none is started here,
-    since it would take long.
-    """
-    asked = model, ScanPlan(plan.granularity, recipe=recipe), how
-    scanned = known_scan(*asked)
-    if scanned is None or not scanned.finished:
-        scanned = delivered(*asked) or scanned
-    return scanned.losses() if scanned is not None and scanned.finished else None
-
-
-def _proposed(
-    model: Analysed, recipe: Recipe, plan: SearchPlan, losses: Losses | None, device: str
-) -> Iterator[tuple[Mapping[str, float], str]]:
-    """Return ratios that allocators choose, with the allocator's name, for at most half of the trials; those
-    with a scan come first, if there is one.
-    """
-    left = max(1, plan.trials // 2)
-    able = [
-        name for name, plugin in ALLOCATORS.items() if losses is not None or not plugin.traits["needs_scan"]
-    ]
-    for target in TARGETS:
-        for name in sorted(able, key=lambda name: not ALLOCATORS[name].traits["needs_scan"]):
-            if left == 0:
-                return
-            params = {"saves": plan.cost} if ALLOCATORS[name].traits["needs_scan"] else {}
-            try:
-                wish = Allocation(Choice(name, params), target, plan.granularity, losses=losses)
-                chosen = allocate(model, recipe, wish, device)
-            except ExplorerError:  # out of reach, or its own criterion cannot rate this model
-                continue
-            yield chosen.ratios(plan.granularity), f"{name} at {target:.0%}".replace("%", " %")
-            left -= 1
-
-
-# --------------------------------------------------------------------------- trials
-
-
-def _trial(number: int, origin: str, report: Report, plan: SearchPlan, runs: Store) -> Trial:
-    """Store what was measured as a run and return the trial."""
-    measured, drop = report.pruned, report.drop
-    assert drop is not None
-    left = {
-        "params": (measured.nonzero_params, report.baseline.nonzero_params),
-        "macs": (measured.macs, report.baseline.macs),
-    }
-    now, before = left[plan.cost]
-    run = runs.put(report, note=f"search for less {plan.cost}, trial {number}, {origin}", tags=[TAG])
-    return Trial(
-        number,
-        report.recipe,
-        origin,
-        (now or 0) / max(1, before or 0),
-        measured,
-        report.total_samples or measured.samples,
-        drop,
-        run,
-    )
-
-
-def _remembered(trial: Trial) -> dict[str, Any]:
-    return {
-        "measured": trial.measured.to_json(),
-        "total": trial.total,
-        "drop": trial.drop.to_json(),
-        "run": trial.run,
-        "origin": trial.origin,
-    }
-
-
-def _known(optuna: ModuleType, study: Any, recipe: Recipe, plan: SearchPlan) -> tuple[Trial, ...]:
-    """Return the finished trials of earlier searches."""
-    trials = []
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,)):
-        about = trial.user_attrs
-        drop = Drop.from_json(about["drop"])
-        trials.append(
-            Trial(
-                trial.number,
-                recipe.with_ratios(plan.granularity, trial.params),
-                about["origin"],
-                trial.values[1],
-                _measured(about),
-                about["total"],
-                drop,
-                about["run"],
-            )
-        )
-    return tuple(trials)
-
-
-def _measured(about: Mapping[str, Any]) -> Measurement:
-    """Return what was measured in a trial; a journal of an earlier version has the counts of accuracy."""
-    if "measured" in about:
-        return Measurement.from_json(about["measured"])
-    correct, samples = about["correct"], about["samples"]
-    low, high = wilson(correct, samples)
-    return Measurement(correct / samples, low, high, samples=samples, correct=correct)
-
-
-def check_winner(
-    model: Analysed,
-    search: Search,
-    conditions: Conditions = EVERYTHING,
-    *,
-    store: Store | None = None,
-) -> Work[Report]:
-    """Measure the winner once on held-out data: the opening is counted, and the Report says so and is stored.
-
-    Raises:
-        ExplorerError: there is no winner, or no held-out data.
-    """
-    winner, runs = search.winner, store or Store(paths.cache())
-    if winner is None:
-        raise ExplorerError(
-            f"There is no trial in which {search.limit}, so there is no winner; allow more, or run more "
-            "trials."
-        )
-    runs.check_room()
-    how, sentence = held_out(model.subject, replace(conditions, samples=None, latency=False), runs)
-    note, tags = f"winner of a search, trial {winner.number}", [TAG, "held-out"]
-
-    def kept(measured: Report) -> Report:
-        report = replace(measured, notes=(*measured.notes, sentence))
-        if report.stage == "final":
-            runs.put(report, note=note, tags=tags, parent=winner.run)
-        return report
-
-    yield from mapped(stream(model, winner.recipe, how), kept)

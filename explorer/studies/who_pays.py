@@ -1,6 +1,7 @@
 """Which parts of a task does a cut hurt? A metric in each group, before and after, with its interval."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
 from ..values.subject import Task
 from .partings import Parting, has_partings, partings_of
+from .shown_answers import ShownAnswer, shown_answers
 
 LEVEL, FAMILY = 0.95, 0.05
 LEAST = 2  # samples of a group, below which there is no interval
@@ -89,6 +91,7 @@ class WhoPays:
         kinds: groups, in each way in which the task can be divided.
         worse, better: samples that changed most; empty for a metric that has no value of one sample.
         changed: how many samples became worse, and better.
+        answers: number of a sample among these -> what both models say, once all samples are seen.
     """
 
     samples: int
@@ -100,6 +103,7 @@ class WhoPays:
     worse: tuple[SampleChange, ...] = ()
     better: tuple[SampleChange, ...] = ()
     changed: tuple[int, int] = (0, 0)
+    answers: Mapping[int, ShownAnswer] = field(default_factory=dict)
 
     @property
     def finished(self) -> bool:
@@ -165,7 +169,12 @@ def who_pays(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Wh
             for grown in evaluate(network, split, task.normalisation, [look], how, start=known):
                 known = grown
                 yield reached(len(known), len(split), "The pruned model")
-        yield Step(_compared(partings, metric, (base, known), len(split)))
+        compared = _compared(partings, metric, (base, known), len(split))
+        if compared.finished:
+            numbers = [change.sample for change in (*compared.worse, *compared.better)]
+            answers = shown_answers((dense, network), split, task, numbers, conditions.device)
+            compared = replace(compared, answers=answers)
+        yield Step(compared)
 
 
 def _task(model: Analysed) -> Task:

@@ -4,13 +4,12 @@ limit checked.
 
 import base64
 import binascii
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from ..errors import RecipeError
-from .plain import canonical_json
+from .plain import canonical_json, read_json
 
 URL_LIMIT = 60_000  # characters; a recipe for 200 layers needs about 2,000
 JSON_LIMIT = 1_000_000  # bytes after inflation: a crafted URL must not fill the memory
@@ -40,6 +39,6 @@ def unpacked(text: str) -> Any:
         raw = inflater.decompress(deflated, JSON_LIMIT)
         if inflater.unconsumed_tail or inflater.unused_data or not inflater.eof:
             raise RecipeError(BROKEN)
-        return json.loads(raw)
+        return read_json(raw)
     except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
         raise RecipeError(BROKEN) from error

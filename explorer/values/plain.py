@@ -28,3 +28,22 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_json(text: str | bytes) -> Any:
+    """Return what a JSON text says; one that names a key twice is refused, since one of both would be lost.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON, nests too deeply, or names a key twice.
+
+    >>> read_json('{"a": 1, "b": [2]}')
+    {'a': 1, 'b': [2]}
+    """
+    return json.loads(text, object_pairs_hook=_without_doubles)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("a name is there twice")
+    return data

@@ -7,9 +7,11 @@ import json
 import time
 
 import pytest
+import torch
 
 from explorer.bench.effort import QUICK, opened
 from explorer.bench.live_moves import forward_all, recipe_at, resident
+from explorer.bench.repairing import drawn_batches
 from explorer.bench.scans import _loops
 from explorer.bench.table import PARTS, bench, surroundings
 from explorer.bench.timed_rows import Pairs, TimedRow, interleaved, milliseconds_row, row, stages
@@ -153,6 +155,10 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
         "mask_overhead",
         "repair_over_forward_channels",
         "repair_over_forward_weights",
+        "repair_over_bound_channels",
+        "repair_ms_digits-cnn_channels",
+        "repair_ms_digits-mlp_weights",
+        "repair_late_move_speedup",
         "late_move_speedup",
         "scan_exact_speedup",
         "scan_exact_over_bound",
@@ -179,6 +185,23 @@ def test_what_was_reached_and_what_was_possible_stand_side_by_side(rows):
         details["achieved_speedup"] / details["bound_from_macs"]
     )
     assert details["achieved_speedup"] == by_name["scan_exact_speedup"].value
+
+
+def test_a_repair_needs_more_than_a_forward_and_a_late_move_less_than_a_repair(rows):
+    by_name = {r.name: r for r in rows}
+    over, bound = by_name["repair_over_forward_channels"], by_name["repair_over_bound_channels"]
+    assert bound.value == pytest.approx(over.value / over.details["bound_from_macs"])
+    assert over.details["bound_from_macs"] > 1 and bound.value > 1, "no work is faster than its products"
+    late = by_name["repair_late_move_speedup"]
+    assert late.at_least and late.details["group"] == "conv3"
+    assert late.details["steps"] == 3, "its norm, and the two layers that read or follow it"
+
+
+def test_a_large_model_is_repaired_on_drawn_inputs():
+    (found,) = values_of(bench(QUICK, parts=["repair_large"]))
+    assert found.name == "repair_ms_digits-mlp_channels" and found.unit == "ms" and found.details["samples"]
+    batches = drawn_batches(torch.zeros(1, 3, 5), "cpu")
+    assert sum(map(len, batches)) == 64 and len(batches) >= 5 and batches[0].shape[1:] == (3, 5)
 
 
 def test_the_text_says_what_bounds_a_goal_that_is_not_met():

@@ -338,8 +338,7 @@ def test_train_sample_shows_how_far_it_is(monkeypatch, capsys):
     assert main(["train-sample", MLP]) == 0
     err = capsys.readouterr().err
     assert (
-        "step 1 of 2: loss 0.500, accuracy on augmented training samples 75.0%, 1 s left" in err
-        and "step 2 of 2" in err
+        "step 1 of 2: loss 0.500, 75.0% right on training samples, 1 s left" in err and "step 2 of 2" in err
     )
 
 
@@ -523,7 +522,9 @@ BAD = {
     "prune digits-mlp --data nothing": "No data set named 'nothing'. Available: digits, shapes",
     "prune digits-mlp --recipe none.json": "Recipe file 'none.json' cannot be read (No such file or "
     "directory)",
-    "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged or not JSON",
+    "prune digits-mlp --recipe cut.json": "Recipe file 'cut.json' is damaged, not JSON, or names",
+    "prune digits-mlp --recipe twice.json": "Recipe file 'twice.json' is damaged, not JSON, or names "
+    "something twice; write a new one with --save-recipe.",
     "prune digits-mlp --recipe list.json": "A recipe must be a JSON object, got list.",
     "prune digits-mlp --recipe other.json": "named 'layer1'. Available: hidden1, hidden2. Choose the model "
     "that this recipe was",
@@ -558,6 +559,7 @@ BAD = {
 def test_bad_input_is_one_sentence_and_exit_code_2(words, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cut.json").write_text('{"channels": ')
+    (tmp_path / "twice.json").write_text('{"seed": 1, "seed": 2}')
     (tmp_path / "cut.safetensors").write_text("x")
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "other.json").write_text('{"channels": {"layer1": 0.5}}')

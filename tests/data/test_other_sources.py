@@ -220,7 +220,8 @@ def test_a_table_has_a_target_column(capsys):
     [
         ("csv:t.csv", "has no column ''; name the target with .*a, b, c, y"),
         ("csv:t.csv?target=price", "has no column 'price'"),
-        ("csv:missing.csv?target=y", "cannot be read as a table"),
+        ("csv:missing.csv?target=y", r"There is no file 'missing\.csv'; give the path of a \.csv file"),
+        ("csv:/dev/zero?target=y", "There is no file '/dev/zero'"),
         ("csv:short.csv?target=y", "Line 3 of 'short.csv' has 1 cells instead of 2"),
         ("csv:words.csv?target=y", "Line 2 of 'words.csv' holds 'tall' where a number must be"),
         ("csv:gaps.csv?target=y", "Column 'y' of 'gaps.csv' is empty in row 2; fill it in, or remove the"),
@@ -230,9 +231,13 @@ def test_a_table_has_a_target_column(capsys):
 )
 def test_a_table_that_cannot_be_read_is_refused(source, sentence):
     table("t.csv", lambda i: i)
-    for name, text in {"short": "x,y\n1,2\n1\n", "words": "x,y\ntall,2\n", "wide": "x,y\n1,0.5\n"}.items():
+    for name, text in {
+        "short": "x,y\n1,2\n1\n",
+        "words": "a,b,c,y\n1,tall,3,2\n",
+        "wide": "x,y\n1,0.5\n",
+    }.items():
         Path(f"{name}.csv").write_text(text)
-    for name, text in {"gaps": "x,y\n1,2\n1,\n", "lone": "y\n1\n"}.items():
+    for name, text in {"gaps": "a,b,c,y\n1,2,3,2\n1,2,3,\n", "lone": "y\n1\n"}.items():
         Path(f"{name}.csv").write_text(text)
     with pytest.raises(LoadError, match=sentence):
         load("net.py:regressor", data=source)

@@ -19,7 +19,7 @@ from explorer.recovery.training_plan import suggested
 from explorer.studies import live_numbers as study
 from explorer.studies.equal_parameters import NEAR, RATED_BY, mixed
 from explorer.studies.kept_rows import KeptRows
-from explorer.studies.live_numbers import NUMBERS, LiveNumbers, LivePlan, Tried, pooled
+from explorer.studies.live_correlations import NUMBERS, LiveNumbers, LivePlan, Tried, pooled
 from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 

@@ -26,8 +26,10 @@ from explorer.measuring.statistics import paired_drop
 from explorer.planning.allocate import allocate
 from explorer.planning.allocation import Allocation
 from explorer.runs.store import Store
-from explorer.studies.recipe_search import TAG, WITH_SCAN, WITHOUT_SCAN, _measured, check_winner, search
+from explorer.studies.recipe_search import WITH_SCAN, WITHOUT_SCAN, search
+from explorer.studies.search_journal import TAG, measured_of
 from explorer.studies.search_trials import Search, SearchPlan, Trial
+from explorer.studies.search_winner import check_winner
 from explorer.studies.sensitivity.scan import scan
 from explorer.studies.sensitivity.scan_run import ScanRun
 from explorer.studies.sensitivity.values import ScanPlan
@@ -135,8 +137,8 @@ def test_trials_are_runs_a_stopped_search_goes_on_and_the_winner_is_measured_aga
 
 def test_what_an_earlier_version_wrote_of_a_trial_is_read():
     about = {"correct": 90, "samples": 100}
-    assert _measured(about).value == 0.9 and _measured(about).correct == 90
-    assert _measured({"measured": Measurement(0.5, samples=4).to_json()}) == Measurement(0.5, samples=4)
+    assert measured_of(about).value == 0.9 and measured_of(about).correct == 90
+    assert measured_of({"measured": Measurement(0.5, samples=4).to_json()}) == Measurement(0.5, samples=4)
 
 
 # --------------------------------------------------------------------------- other metrics

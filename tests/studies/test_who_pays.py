@@ -61,8 +61,8 @@ def test_boxes_are_found_or_not_size_by_size():
     assert rows.sum(0).tolist() == [[1, 2], [1, 1], [1, 2]]
     assert [parting.name(n) for n in range(3)] == [
         "small (up to 6 pixels)",
-        "medium (6 to 16.67 pixels)",
-        "large (above 16.67 pixels)",
+        "medium (6 to 16.7 pixels)",
+        "large (above 16.7 pixels)",
     ]
 
 
@@ -157,7 +157,18 @@ def test_all_groups_together_are_what_prune_measures(name):
     assert whole.finished and whole.samples == samples and whole.kinds[0].groups
     assert (whole.before.value, whole.after.value) == (report.baseline.value, report.pruned.value)
     assert whole.drop.estimate == report.drop.estimate
+    numbers = {change.sample for change in (*whole.worse, *whole.better)}
+    assert set(whole.answers) == numbers != set()
+    split = model.subject.task.split("tuning")
+    for number, answer in list(whole.answers.items())[:3]:
+        truth = split.targets_at(number, number + 1)[0]
+        truth = truth[truth[:, 4] >= 0] if name == "detection_f1" else truth
+        assert torch.equal(answer.truth.double(), truth.double())
+        assert answer.before.shape[1:] == answer.after.shape[1:] == answer.truth.shape[1:]
     if name == "mae":
+        for change in whole.worse:
+            answer = whole.answers[change.sample]
+            assert float((answer.after - answer.truth).abs()) == pytest.approx(change.after, abs=1e-6)
         total = sum(group.amount * group.after for group in whole.kinds[0].groups)
         assert total / 100 == pytest.approx(report.pruned.value)
         assert whole.changed[0] + whole.changed[1] == 100 and len(whole.worse) <= 12

@@ -1,7 +1,6 @@
 """--channels, --weights and the other recipe options: from arguments to a Recipe."""
 
 import argparse
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from ...pruning.checks import check_brought, check_recipe
 from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
 from ...studies.sensitivity.values import ScanPlan
+from ...values import plain
 from ...values.choice import Choice
 from ...values.granularity import GRADED, PLURALS, Graded, Granularity, read_granularity
 from ...values.link import JSON_LIMIT
@@ -81,7 +81,7 @@ def read_json(path: str, what: str, way: str) -> Any:
         ExplorerError: it cannot be read, is too long, or is not JSON.
     """
     try:
-        return json.loads(read_bounded(path, JSON_LIMIT, pipes=True))
+        content = read_bounded(path, JSON_LIMIT, pipes=True)
     except TooLongError as error:
         raise RecipeError(
             f"{what} {path[-200:]!r} is larger than {JSON_LIMIT:,} bytes, which none is; give another one."
@@ -90,8 +90,12 @@ def read_json(path: str, what: str, way: str) -> Any:
         raise ExplorerError(
             f"{what} {path[-200:]!r} cannot be read ({error.strerror}); give the path of a JSON file."
         ) from error
+    try:
+        return plain.read_json(content)
     except (ValueError, RecursionError) as error:
-        raise RecipeError(f"{what} {path[-200:]!r} is damaged or not JSON; {way}.") from error
+        raise RecipeError(
+            f"{what} {path[-200:]!r} is damaged, not JSON, or names something twice; {way}."
+        ) from error
 
 
 def read_recipe(path: str) -> Recipe:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ...studies.allocator_comparison import AllocatorRow
 from ...studies.criteria_comparison import CriteriaRow
-from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, Quantity, pooled
+from ...studies.live_correlations import NUMBERS, Correlation, LiveNumbers, Quantity, pooled
 from ...studies.repair_table import REPAIRS, RepairRow
 from ...values.report import Drop, Measurement
 from .study_text import REPAIR_WORDS, points, short

@@ -7,7 +7,7 @@ from ...measuring.metric_words import metric_title
 from ...measuring.number_words import format_drop, format_measured
 from ...studies.allocator_comparison import UNIFORM, AllocatorRow
 from ...studies.criteria_comparison import CriteriaRow
-from ...studies.live_numbers import NUMBERS, Correlation, LiveNumbers, pooled
+from ...studies.live_correlations import NUMBERS, Correlation, LiveNumbers, pooled
 from ...studies.repair_table import RepairRow
 from ...values.granularity import PLURALS
 from ...values.report import Drop

@@ -2,23 +2,25 @@
 objects, ranges of the target, positions and frequency of tokens.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from ...background.lane import Lane
 from ...figures.group_values import group_values
-from ...measuring.metric_words import metric_heading
+from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.number_words import format_drop, format_value, measured_words
 from ...studies.who_pays import GroupedChange, SampleChange, WhoPays, who_pays
 from .. import session
-from ..drawing import layout
+from ..drawing import gallery, layout
 from ..drawing.offers import Offer
+from ..drawing.png import is_picture, pixels_of
 from ..live.figure import in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from ..prune import starting_points
+from .answer_pictures import number_lines, three_pictures
 
 LANE = Lane("who pays")
 EMPTY = (
@@ -29,6 +31,7 @@ GROUP_WORDS = (
     "Bars are the 95 % interval of each group alone, paired on the same samples. Orange marks what stays "
     "beyond noise when all groups are judged together (Bonferroni); few samples per group make wide bars."
 )
+LONGEST = 90  # characters of a text that are shown
 DIRECTIONS = {"worse": "Worse now", "better": "Better now"}
 
 
@@ -178,20 +181,49 @@ def _samples() -> None:
     if not changes:
         st.caption("None." if known.finished else f"None among the first {known.samples:,} samples.")
         return
-    unit = known.after.unit
-    st.dataframe(
-        [
-            {
-                "sample": f"{change.sample:,}",
-                "before": format_value(change.before, unit),
-                "after": format_value(change.after, unit),
-            }
-            for change in changes
-        ],
-        hide_index=True,
-        width="content",
-    )
-    st.caption(
-        f"{len(changes):,} of {counts[direction]:,}, those first whose {metric_heading(known.after.metric)} "
-        "changed most."
-    )
+    _draw_changes(known, changes)
+    metric = metric_title(known.after.metric or "accuracy")
+    st.caption(f"{len(changes):,} of {counts[direction]:,}, those first whose {metric} changed most.")
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of a text on one line.
+
+    >>> excerpt("def f(x):\\n    return x")
+    'def f(x): return x'
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
+
+
+def _draw_changes(known: WhoPays, changes: Sequence[SampleChange]) -> None:
+    """Draw the samples with their answers; while these are not there, or cannot be drawn, as a table."""
+    task, unit = session.subject().task, known.after.unit
+    answers = [known.answers[change.sample] for change in changes if change.sample in known.answers]
+    split = task.split("tuning") if task is not None else None
+    is_drawn = is_picture(tuple(session.subject().example.shape[1:]))
+    if len(answers) < len(changes) or split is None or not (is_drawn or answers[0].kind == "numbers"):
+        columns = {"sample": [f"{change.sample:,}" for change in changes]}
+        columns["before"] = [format_value(change.before, unit) for change in changes]
+        columns["after"] = [format_value(change.after, unit) for change in changes]
+        text = session.subject().text
+        if text is not None and split is not None:
+            windows = [split.inputs_at(change.sample, change.sample + 1)[0] for change in changes]
+            columns["text"] = [excerpt(text.decode(window.flatten().tolist())) for window in windows]
+        st.dataframe(columns, hide_index=True, width="content")
+        return
+    scale, tiles = task.normalisation.scale if task else 1.0, []
+    for change, answer in zip(changes, answers, strict=True):
+        values = f"{format_value(change.before, unit)} before, {format_value(change.after, unit)} now"
+        lines = (f"sample {change.sample:,}", values)
+        sample = split.inputs_at(change.sample, change.sample + 1)[0] if is_drawn else None
+        if answer.kind == "numbers":
+            picture = None if sample is None else pixels_of(sample, scale)
+            tiles.append(gallery.tile(picture, (*lines, *number_lines(answer))))
+        elif sample is not None:
+            tiles.append(gallery.tile(three_pictures(sample, scale, answer), lines))
+    if answers[0].kind == "numbers":
+        st.html(gallery.gallery(tiles, tile_rem=9.5))
+    else:
+        st.html(gallery.gallery(tiles, tile_rem=19.0, picture_rem=18.0, aspect=3.0))
+        st.caption("Left the truth, in the middle the dense model, on the right the pruned model.")

@@ -12,7 +12,7 @@ STYLE = """<style>
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(var(--tile, 8.5rem), 1fr));
   gap: 0.75rem; }
 .gallery figure { margin: 0; min-width: 0; font-size: 0.78rem; line-height: 1.4; }
-.gallery .frame { position: relative; width: var(--picture, 6rem); aspect-ratio: 1;
+.gallery .frame { position: relative; width: var(--picture, 6rem); aspect-ratio: var(--aspect, 1);
   background: #8883; border-radius: 4px; }
 .gallery .frame img { width: 100%; height: 100%; object-fit: contain;
   image-rendering: pixelated; border-radius: 4px; }
@@ -41,11 +41,17 @@ def tile(picture: Tensor | None, lines: Iterable[str], *, crossed: bool = False,
     )
 
 
-def gallery(tiles: Iterable[str], *, tile_rem: float = 8.5, picture_rem: float = 6.0) -> str:
-    """Return tiles that wrap."""
+def gallery(
+    tiles: Iterable[str], *, tile_rem: float = 8.5, picture_rem: float = 6.0, aspect: float = 1.0
+) -> str:
+    """Return tiles that wrap.
+
+    Args:
+        aspect: width of a picture as a multiple of its height.
+    """
     return (
         f'{STYLE}<div class="gallery" style="--tile: {tile_rem}rem; --picture: '
-        f'{picture_rem}rem">{"".join(tiles)}</div>'
+        f'{picture_rem}rem; --aspect: {aspect:g}">{"".join(tiles)}</div>'
     )
 
 

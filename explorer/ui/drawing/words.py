@@ -9,22 +9,26 @@ NUMBER_AT_END = re.compile(r"\d+$")
 
 
 def label(name: str) -> tuple[str, str]:
-    """Return two short lines for a dotted name.
+    """Return two short lines for a dotted name; what does not fit is cut in front, where names are alike.
 
     >>> names = "layer1.0.conv2", "encoder.encoder_layer_3.self_attention.out_proj", "layer2.0.shortcut.0"
     >>> tuple(label(name) for name in names)
     (('layer1.0', 'conv2'), ('e.el3.sa', 'out_proj'), ('layer2.0', 'shortcut.0'))
     >>> label("features.denseblock3.denselayer12.conv1")
     ('f.d3.d12', 'conv1')
+    >>> label("features.10"), label("stages.2.residual_branch")
+    (('features', '10'), ('stages.2', '…ual_branch'))
     """
     path, _, last = name.rpartition(".")
-    if last.isdigit():  # means nothing without the name before it
+    if last.isdigit() and "." in path:  # means nothing without the name before it
         path, _, before = path.rpartition(".")
-        last = f"{before}.{last}".lstrip(".")
-    return (
-        path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split(".")),
-        last,
-    )
+        last = f"{before}.{last}"
+    short = path if len(path) <= LABEL_LENGTH else ".".join(_initials(part) for part in path.split("."))
+    return _end(short), _end(last)
+
+
+def _end(line: str) -> str:
+    return line if len(line) <= LABEL_LENGTH else f"…{line[1 - LABEL_LENGTH :]}"
 
 
 def _initials(part: str) -> str:

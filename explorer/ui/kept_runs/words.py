@@ -9,7 +9,7 @@ from ...measuring.metric_words import metric_heading, metric_title
 from ...measuring.number_words import change_words, format_measured, format_value
 from ...measuring.predicted_loss import loss_words
 from ...runs.stored_run import Run
-from ...studies.recipe_search import TAG
+from ...studies.search_journal import TAG
 from ...values.granularity import GRADED, PLURALS
 from ...values.recipe import Recipe
 from ...values.report import Measurement, Report

@@ -6,6 +6,7 @@ import streamlit as st
 
 from ...errors import RecipeError
 from ...values.link import JSON_LIMIT
+from ...values.plain import read_json
 from ...values.recipe import Recipe
 from .. import session
 from ..shared import settings
@@ -51,7 +52,9 @@ def read_recipe(content: bytes) -> Recipe:
     if len(content) > JSON_LIMIT:
         raise RecipeError(f"A recipe file is at most {JSON_LIMIT:,} bytes, this one has {len(content):,}.")
     try:
-        data = json.loads(content)
+        data = read_json(content)
     except (ValueError, RecursionError) as error:
-        raise RecipeError("This file is not JSON; choose one that was saved here.") from error
+        raise RecipeError(
+            "This file is not JSON, or names something twice; choose one that was saved here."
+        ) from error
     return Recipe.from_json(data["recipe"] if isinstance(data, dict) and "recipe" in data else data)

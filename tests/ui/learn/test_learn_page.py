@@ -196,6 +196,20 @@ def test_the_table_opens_with_the_teachers_token(room):
     assert opened("learn", join=room.code, teacher=room.token).get("download_button")
 
 
+def test_only_the_teacher_sees_who_is_where(room):
+    room.attendance.note("student", "Prune")
+    assert "For you alone" not in [head.value for head in opened("learn", join=room.code).subheader]
+    app = opened("learn", join=room.code, teacher=room.token)
+    assert "For you alone" in [head.value for head in app.subheader]
+    (table,) = app.table
+    assert table.value.to_numpy().tolist() == [["not on the board yet", "Prune", "now"]]
+
+
+def test_a_browser_of_a_class_is_seen_where_it_is(room):
+    fine(AppTest.from_file(str(server.SCRIPT), default_timeout=60).run())
+    assert [seat.place for seat in room.attendance.seats()] == ["Prune"]
+
+
 def test_a_class_uploads_exports_and_keeps_nothing(room):
     app = AppTest.from_file(str(server.SCRIPT), default_timeout=60)
     fine(app.run())
