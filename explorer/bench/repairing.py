@@ -15,6 +15,7 @@ from ..pruning.decision import masks_for
 from ..repair.calibration_inputs import LEAST, calibration_batches
 from ..repair.least_squares import LeastSquares
 from ..repair.trail import begun
+from ..values.granularity import CHANNEL, PLURALS, WEIGHT
 from ..values.profile import Masks
 from ..values.recipe import Recipe
 from .counted import counted_macs
@@ -90,7 +91,7 @@ def repairing_large(size: Effort, device: str) -> Iterator[TimedRow]:
 
 
 def _rows(bench: Bench, size: Effort, structured: bool, *, over_forward: bool) -> Iterator[TimedRow]:
-    kind, name = "channels" if structured else "weights", bench.model.subject.name
+    kind, name = PLURALS[CHANNEL if structured else WEIGHT], bench.model.subject.name
 
     def recipe(index: int) -> Recipe:
         return recipe_at(bench.model.graph, structured, index / (size.pairs + 1))
@@ -115,12 +116,12 @@ def _rows(bench: Bench, size: Effort, structured: bool, *, over_forward: bool) -
         f"repair_ms_{name}_{kind}", pairs, BARE, goal=GOALS_MS.get(name), bound_by=words, details=details
     )
     if over_forward:
-        found = row(f"repair_over_forward_{kind}", pairs, BARE, details=details)
-        yield found
-        value, low, high = (part / needed for part in (found.value, found.low, found.high))
+        over = row(f"repair_over_forward_{kind}", pairs, BARE, details=details)
+        yield over
+        value, low, high = (part / needed for part in (over.value, over.low, over.high))
         against = f"{BARE}, times the multiply-adds that a repair needs over its own: {needed:.2f}"
         yield TimedRow(
-            f"repair_over_bound_{kind}", value, low, high, against, pairs=found.pairs, details=details
+            f"repair_over_bound_{kind}", value, low, high, against, pairs=over.pairs, details=details
         )
 
 
@@ -136,7 +137,7 @@ def _late_move(bench: Bench, size: Effort) -> TimedRow:
 
     def make(index: int) -> tuple[Timeable, Timeable]:
         ratio = 0.1 + 0.7 * index / (size.pairs + 1)
-        moved = start.with_ratios("channel", {**start.channels, late: ratio})
+        moved = start.with_ratios(CHANNEL, {**start.channels, late: ratio})
         late_work, whole = bench.repair(moved), bench.repair(moved)
         mark = trail.last_before(late_work.small) if trail is not None else None
 

@@ -3,6 +3,7 @@ teacher.
 """
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .app import add_lessons, add_proxy, free_port, own_lessons
@@ -22,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1", metavar="H", help="default: 127.0.0.1; your address, to let others in"
     )
     parser.add_argument("--port", type=int, metavar="N", help="default: the first free one from 8501")
+    parser.add_argument(
+        "--keep",
+        metavar="FILE",
+        help="keep board and links in this file, for the next start of the program (default: in memory only)",
+    )
     add_proxy(parser)
     add_lessons(parser)
     parser.add_argument(
@@ -33,9 +39,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Print the links, then serve until interrupted.
 
     Raises:
-        ExplorerError: an unknown model or device, or a port that is taken.
+        ExplorerError: an unknown model or device, a file that is of no class, or a port that is taken.
     """
     from ..lessons.class_board import Classroom
+    from ..lessons.class_file import opened
     from ..loaders.model_text import load
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
@@ -43,12 +50,14 @@ def run(arguments: argparse.Namespace) -> None:
 
     check_names(arguments.models, None)
     set_up(arguments.device)
-    room = Classroom()
+    kept = Path(arguments.keep).expanduser() if arguments.keep else None
+    room = opened(kept) if kept else Classroom()
     settings = Settings(
         tuple(arguments.models),
         arguments.device,
         lambda name: load(name, data=data_of(name, arguments)),
         classroom=room,
+        class_file=kept,
         own_lessons=own_lessons(arguments.lessons),
         quota=arguments.quota,
     )

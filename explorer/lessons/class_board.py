@@ -1,18 +1,20 @@
-"""A class's board: one point for each nickname, in memory, bounded, the same for all browsers. Nothing is
-written to disk.
+"""A class's board: one point for each nickname, bounded, the same for all browsers. It is written to disk
+only if the teacher names a file (see `class_file`).
 """
 
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..background.shared_measurements import Sharing
 from ..errors import ExplorerError
 from ..machine.cache import Cache
 from ..values.report import Report
+from .attendance import Attendance
 
 LONGEST_NAME, MOST_POINTS, KEPT_REPORTS = 24, 120, 256
+MOST_TRIES = 40  # points of one nickname that are remembered
 CODE_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike
 CODE_LENGTH = 8
 
@@ -83,11 +85,16 @@ def front(points: Iterable[BoardPoint]) -> list[BoardPoint]:
 
 
 class Board:
-    """The points of a class; thread-safe. A nickname belongs to the browser session that used it first."""
+    """The points of a class; thread-safe. A nickname belongs to the browser session that used it first.
 
-    def __init__(self) -> None:
+    Args:
+        tries: nickname -> its points so far, in their order, of a board that goes on; nobody owns a name yet.
+    """
+
+    def __init__(self, tries: Mapping[str, Sequence[BoardPoint]] | None = None) -> None:
         self._lock = threading.Lock()
-        self._points: dict[str, BoardPoint] = {}
+        self._tries = {name.casefold(): list(points) for name, points in (tries or {}).items() if points}
+        self._points = {name: points[-1] for name, points in self._tries.items()}
         self._owners: dict[str, str] = {}
 
     def put(self, point: BoardPoint, owner: str) -> None:
@@ -101,16 +108,32 @@ class Board:
             if self._owners.get(name, owner) != owner:
                 raise BoardError(f"The nickname {point.nickname!r} is taken; choose another one.")
             own = [known for known, holder in self._owners.items() if holder == owner]
-            if not own and len(self._points) >= MOST_POINTS:
+            if not own and name not in self._points and len(self._points) >= MOST_POINTS:
                 raise BoardError(f"The board is full with {MOST_POINTS} points.")
+            before = [try_ for known in own for try_ in self._tries.pop(known, [])] or self._tries.get(
+                name, []
+            )
             for known in own:
                 del self._points[known], self._owners[known]
             self._points[name], self._owners[name] = point, owner
+            self._tries[name] = [*before, point][-MOST_TRIES:]
 
     def points(self) -> tuple[BoardPoint, ...]:
         """Return all points, sizes rising."""
         with self._lock:
             return tuple(sorted(self._points.values(), key=lambda point: point.left))
+
+    def tries(self) -> dict[str, tuple[BoardPoint, ...]]:
+        """Return nickname -> all points that were put under it, in their order."""
+        with self._lock:
+            return {points[-1].nickname: tuple(points) for points in self._tries.values()}
+
+    def name_of(self, owner: str) -> str:
+        """Return the nickname of a browser session; "" if it has none."""
+        with self._lock:
+            return next(
+                (self._points[name].nickname for name, one in self._owners.items() if one == owner), ""
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +143,7 @@ class Classroom:
     Args:
         code: carried by the student's link; token: opens the table of results.
         measured: the reports of recipes, each measured once for all.
+        attendance: who is where.
     """
 
     board: Board = field(default_factory=Board)
@@ -127,6 +151,7 @@ class Classroom:
         default_factory=lambda: "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
     )
     token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
+    attendance: Attendance = field(default_factory=Attendance)
     measured: Sharing = field(
         default_factory=lambda: Sharing(Cache(KEPT_REPORTS, "measured recipes of a class"))
     )

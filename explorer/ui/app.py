@@ -10,7 +10,7 @@ from explorer.machine import paths
 from explorer.ui import housekeeping, server, session
 from explorer.ui.browser import elements
 from explorer.ui.drawing import layout
-from explorer.ui.frame import page_head, signing_in
+from explorer.ui.frame import attendance, page_head, signing_in
 from explorer.ui.live import ticker
 from explorer.ui.shared import settings
 from explorer.ui.sidebar import sidebar
@@ -58,6 +58,7 @@ def _draw_page(page: Any, name: str) -> None:
         with st.sidebar:
             signing_in.draw_way_out()
         page_head.draw(name, page.title)
+        attendance.note(page.title)
         page.run()
     except ExplorerError as error:
         layout.draw_notice(str(error))

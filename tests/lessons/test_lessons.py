@@ -27,7 +27,8 @@ from explorer.figures.lesson_spread import lesson_spread
 from explorer.figures.lesson_times import lesson_times
 from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
-from explorer.lessons import evidence_files, weights_shown, wording
+from explorer.lessons import class_file, evidence_files, weights_shown, wording
+from explorer.lessons.attendance import AWAY_S, MOST_SEATS, Attendance
 from explorer.lessons.claim_tables import possible, xs_of
 from explorer.lessons.class_board import (
     MOST_POINTS,
@@ -62,7 +63,7 @@ from explorer.lessons.verdicts import CaseComparison, answer, interval, judge, v
 from explorer.loaders.model_text import load
 from explorer.measuring.statistics import paired_drop
 from explorer.recovery.regularisation import EDGES
-from explorer.ui.learn.class_board import as_csv
+from explorer.ui.learn.class_teacher import as_csv
 from explorer.values.granularity import GRANULARITIES
 from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
@@ -689,6 +690,53 @@ def test_codes_are_checked_and_differ():
     one, other = Classroom(), Classroom()
     assert one.admits(one.code) and not one.admits(other.code) and not one.admits("") and not one.admits("ä")
     assert one.trusts(one.token) and not one.trusts(one.code)
+
+
+def test_a_class_goes_on_with_its_links_and_points_after_a_restart(tmp_path):
+    path = tmp_path / "class.json"
+    before = class_file.opened(path)
+    for left in (0.5, 0.4):
+        before.board.put(replace(student("Ada", left, 0.9), recipe=Recipe().to_url()), "one")
+    class_file.save(before, path)
+    after = class_file.opened(path)
+    assert (after.code, after.token) == (before.code, before.token)
+    assert after.board.points() == before.board.points() and after.board.tries() == before.board.tries()
+    assert [point.left for point in after.board.tries()["Ada"]] == [0.5, 0.4]
+    assert path.stat().st_mode & 0o077 == 0  # the token is the teacher's
+    after.board.put(after.board.points()[0], "another session")  # the old one ended with the program
+    with pytest.raises(BoardError, match="is taken"):
+        after.board.put(after.board.points()[0], "a third one")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 1, "code": "short", "token": "", "points": []}']
+)
+def test_a_file_that_is_of_no_class_is_refused_and_stays(text, tmp_path):
+    path = tmp_path / "class.json"
+    path.write_text(text)
+    with pytest.raises(ExplorerError, match="no file of a class"):
+        class_file.opened(path)
+    assert path.read_text() == text
+
+
+def test_thirty_recipes_are_on_one_curve():
+    points = [student(f"s{number}", (number + 1) / 31, 0.5 + number / 100) for number in range(30)]
+    drawn = class_front(points)
+    assert {name for trace in drawn.data for name in trace.text or ()} >= {point.nickname for point in points}
+
+
+def test_a_teacher_sees_who_is_where_until_they_are_long_gone():
+    now = [0.0]
+    room = Attendance(clock=lambda: now[0])
+    room.note("one", "Prune")
+    now[0] = 100.0
+    room.note("two", "Learn: lesson 2, Predict")
+    assert [(seat.owner, seat.seconds) for seat in room.seats()] == [("two", 0.0), ("one", 100.0)]
+    now[0] = 1 + AWAY_S
+    assert [seat.owner for seat in room.seats()] == ["two"]
+    for number in range(MOST_SEATS):
+        room.note(f"s{number}", "Prune")
+    assert len(room.seats()) == MOST_SEATS and "two" not in {seat.owner for seat in room.seats()}
 
 
 def test_only_finished_measurements_go_on_the_board():

@@ -31,6 +31,7 @@ GROUP_WORDS = (
     "Bars are the 95 % interval of each group alone, paired on the same samples. Orange marks what stays "
     "beyond noise when all groups are judged together (Bonferroni); few samples per group make wide bars."
 )
+LONGEST = 90  # characters of a text that are shown
 DIRECTIONS = {"worse": "Worse now", "better": "Better now"}
 
 
@@ -185,6 +186,16 @@ def _samples() -> None:
     st.caption(f"{len(changes):,} of {counts[direction]:,}, those first whose {metric} changed most.")
 
 
+def excerpt(text: str) -> str:
+    """Return the beginning of a text on one line.
+
+    >>> excerpt("def f(x):\\n    return x")
+    'def f(x): return x'
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} …"
+
+
 def _draw_changes(known: WhoPays, changes: Sequence[SampleChange]) -> None:
     """Draw the samples with their answers; while these are not there, or cannot be drawn, as a table."""
     task, unit = session.subject().task, known.after.unit
@@ -195,6 +206,10 @@ def _draw_changes(known: WhoPays, changes: Sequence[SampleChange]) -> None:
         columns = {"sample": [f"{change.sample:,}" for change in changes]}
         columns["before"] = [format_value(change.before, unit) for change in changes]
         columns["after"] = [format_value(change.after, unit) for change in changes]
+        text = session.subject().text
+        if text is not None and split is not None:
+            windows = [split.inputs_at(change.sample, change.sample + 1)[0] for change in changes]
+            columns["text"] = [excerpt(text.decode(window.flatten().tolist())) for window in windows]
         st.dataframe(columns, hide_index=True, width="content")
         return
     scale, tiles = task.normalisation.scale if task else 1.0, []

@@ -10,7 +10,7 @@ from ..drawing import layout, links
 from ..drawing.vector_image import INK, SHADE, vector_image
 from ..kept_runs import keeping
 from ..live import regions
-from ..prune import recipe_search, starting_points
+from ..prune import recipe_search, search_question, starting_points
 from ..shared import settings
 
 WISHED = "first run wished"  # key of the live measurement that is kept as soon as it is final
@@ -47,13 +47,13 @@ def draw() -> None:
     with ways:
         st.markdown(EMPTY)
         regions.watched(
-            "first run", _draw_ways, session.LIVE_LANE, recipe_search.LANE, facet=_facet, progress=True
+            "first run", _draw_ways, session.LIVE_LANE, search_question.LANE, facet=_facet, progress=True
         )
 
 
 def _facet() -> tuple[object, ...]:
     report = session.report()
-    searching = session.lane_state(recipe_search.LANE)
+    searching = session.lane_state(search_question.LANE)
     return report and report.stage, searching.busy, _has_run()
 
 
@@ -67,7 +67,7 @@ def _draw_ways() -> None:
     session.live()
     if session.recalled(WISHED) == session.live_key():
         _keep_when_final()
-    elif session.lane_state(recipe_search.LANE).busy:
+    elif session.lane_state(search_question.LANE).busy:
         _draw_searching()
     else:
         _draw_offers()
@@ -89,7 +89,7 @@ def _keep_when_final() -> None:
 
 
 def _draw_searching() -> None:
-    progress = session.lane_state(recipe_search.LANE).progress
+    progress = session.lane_state(search_question.LANE).progress
     layout.draw_share(progress.done / max(1, progress.total) if progress else 0.0, SEARCHING)
 
 
@@ -132,11 +132,13 @@ def _wish() -> None:
 
 def follow_search() -> None:
     """Draw how far a search is whose trials the page shows, and draw the page again at its end."""
-    regions.watched("search seen", _draw_search_seen, recipe_search.LANE, facet=_is_searching, progress=True)
+    regions.watched(
+        "search seen", _draw_search_seen, search_question.LANE, facet=_is_searching, progress=True
+    )
 
 
 def _is_searching() -> bool:
-    return session.lane_state(recipe_search.LANE).busy
+    return session.lane_state(search_question.LANE).busy
 
 
 def _draw_search_seen() -> None:
@@ -146,7 +148,7 @@ def _draw_search_seen() -> None:
         if before:
             st.rerun()
         return
-    progress = session.lane_state(recipe_search.LANE).progress
+    progress = session.lane_state(search_question.LANE).progress
     done, total = (progress.done, progress.total) if progress else (0, 1)
     with st.container(horizontal=True, vertical_alignment="center"):
         layout.draw_share(done / max(1, total), f"A search is running: {done:,} of {total:,} trials")

@@ -2,20 +2,19 @@
 teacher's table.
 """
 
-import csv
-import io
-from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
 from ...figures.class_front import class_front
-from ...lessons.class_board import LONGEST_NAME, BoardError, BoardPoint, Classroom, point_of
-from ...tables import harmless
+from ...lessons import class_file
+from ...lessons.class_board import LONGEST_NAME, BoardError, Classroom, point_of
 from .. import session
 from ..drawing import layout
+from ..frame import attendance
 from ..live.regions import watched
 from ..shared import settings
+from . import class_teacher
 
 REFRESH_S = 4.0
 NAME, CODE = "board nickname", "board code"
@@ -24,8 +23,10 @@ JOINED, PRESSED = "joined the class", "what went wrong with the board"
 ABOUT = (
     "Prune a model on the **Prune** page, come back, and put what was measured on the board. A new point "
     "replaces your old one. "
-    "Nicknames only: nothing else is asked for or kept, and the board is deleted when the program ends."
+    "Nicknames only: nothing else is asked for. Your teacher sees which page you are on. "
 )
+FORGOTTEN = "The board is deleted when the program ends."
+KEPT = "The board is kept in a file of your teacher's."
 
 
 def draw() -> None:
@@ -35,7 +36,7 @@ def draw() -> None:
         return
     st.header("The class", anchor=False)
     if _admitted(room):
-        st.markdown(ABOUT)
+        st.markdown(ABOUT + (KEPT if settings.current().class_file else FORGOTTEN))
         watched("board form", partial(_draw_form, room), session.LIVE_LANE, facet=_stage)
         st.fragment(_draw_board, run_every=REFRESH_S)(room)
     _draw_teacher(room)
@@ -93,6 +94,9 @@ def _put(room: Classroom) -> None:
     if report is None:
         raise BoardError("Your recipe is still being measured; try again in a moment.")
     room.board.put(point_of(str(session.shown(NAME, "")), report), session.identity())
+    file = settings.current().class_file
+    if file is not None:
+        class_file.save(room, file)
 
 
 def _draw_board(room: Classroom) -> None:
@@ -108,24 +112,6 @@ def _draw_board(room: Classroom) -> None:
 
 
 def _draw_teacher(room: Classroom) -> None:
-    if room.trusts(st.query_params.get("teacher", "")):
-        st.download_button(
-            "Save the results as CSV",
-            as_csv(room.board.points()),
-            "class.csv",
-            "text/csv",
-            key="class csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-
-
-def as_csv(points: Sequence[BoardPoint]) -> str:
-    """Return one row per point; cells that a spreadsheet would run begin with an apostrophe."""
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(["nickname", "model", "left", "accuracy", "low", "high", "samples", "recipe"])
-    for p in points:
-        numbers = [f"{number:.4f}" for number in (p.left, p.accuracy, p.low, p.high)]
-        writer.writerow([harmless(p.nickname), harmless(p.model), *numbers, p.samples, p.recipe])
-    return written.getvalue()
+    if session.recalled(attendance.TEACHER) or room.trusts(st.query_params.get("teacher", "")):
+        session.remember(attendance.TEACHER, True)
+        st.fragment(class_teacher.draw, run_every=REFRESH_S)(room)

@@ -6,6 +6,7 @@ from ...lessons.values import Lesson, Section
 from ...words import GLOSSARY
 from ..drawing import layout
 from ..drawing.offers import ShownOffer
+from ..frame import attendance
 from ..shared import settings
 from . import class_board, learner, lesson_ending, lesson_predict, lesson_steps, lesson_verdict
 
@@ -21,6 +22,8 @@ def draw() -> None:
     """Draw the page."""
     known, now = settings.current().lessons, learner.current()
     if now.lesson in known:
+        lesson = known[now.lesson]
+        attendance.note(f"Learn: lesson {lesson.number}, {learner.steps(lesson)[now.step]}")
         _draw_lesson(known[now.lesson], now)
     else:
         class_board.draw()

@@ -28,7 +28,7 @@ class Settings:
         models: names in the list; empty = every sample that has weights.
         device: "auto", "cpu" or "cuda".
         load: name -> Subject; what the command line gives here may read paths and run code.
-        classroom: for a class, or None.
+        classroom: for a class, or None. class_file: where it is kept, or None.
         own_lessons: a folder of lessons in addition to the built-in ones.
         studies: where long studies run: on this machine or on a cluster.
         quota: bytes that the uploads of one visitor may take, and the kept runs of one person who signs in;
@@ -40,6 +40,7 @@ class Settings:
     device: str = "auto"
     load: Callable[[str], Subject] = load_named
     classroom: Classroom | None = None
+    class_file: Path | None = None
     own_lessons: Path | None = None
     studies: Studies = HERE
     quota: int | None = None

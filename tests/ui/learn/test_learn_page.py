@@ -116,7 +116,7 @@ def test_every_screen_of_a_lesson_runs(name):
     for place, step in enumerate(learner.steps(lesson)):
         assert query(app, "step") == str(place + 1)
         if step == learner.VERDICT:
-            until(app, "repetitions with pictures")
+            until(app, "repetitions with samples")
         if place + 1 < len(learner.steps(lesson)):
             clicked(app, "step on")
     assert not app.error
@@ -194,6 +194,20 @@ def test_a_point_goes_on_the_board_and_bad_names_are_told(room):
 def test_the_table_opens_with_the_teachers_token(room):
     assert not opened("learn", join=room.code, teacher="guess").get("download_button")
     assert opened("learn", join=room.code, teacher=room.token).get("download_button")
+
+
+def test_only_the_teacher_sees_who_is_where(room):
+    room.attendance.note("student", "Prune")
+    assert "For you alone" not in [head.value for head in opened("learn", join=room.code).subheader]
+    app = opened("learn", join=room.code, teacher=room.token)
+    assert "For you alone" in [head.value for head in app.subheader]
+    (table,) = app.table
+    assert table.value.to_numpy().tolist() == [["not on the board yet", "Prune", "now"]]
+
+
+def test_a_browser_of_a_class_is_seen_where_it_is(room):
+    fine(AppTest.from_file(str(server.SCRIPT), default_timeout=60).run())
+    assert [seat.place for seat in room.attendance.seats()] == ["Prune"]
 
 
 def test_a_class_uploads_exports_and_keeps_nothing(room):

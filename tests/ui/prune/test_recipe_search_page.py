@@ -10,7 +10,7 @@ from apps import keys, offering, opened, until, words
 from explorer.figures.search_front import search_front
 from explorer.measuring.statistics import paired_drop, wilson
 from explorer.studies.search_trials import Search, SearchPlan, Trial
-from explorer.ui.prune import recipe_search
+from explorer.ui.prune import search_results
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement
 
@@ -91,7 +91,6 @@ def test_the_figure_draws_the_front_the_winner_and_what_may_be_lost():
 
 
 def test_a_click_names_its_trial():
-    assert recipe_search.clicked({"selection": {"points": [{"customdata": [4, "lamp at 50 %"]}]}}) == 4
-    assert (
-        recipe_search.clicked(None) is None and recipe_search.clicked({"selection": {"points": [{}]}}) is None
-    )
+    assert search_results.clicked({"selection": {"points": [{"customdata": [4, "lamp at 50 %"]}]}}) == 4
+    nothing = (None, {"selection": {"points": [{}]}})
+    assert [search_results.clicked(event) for event in nothing] == [None, None]

@@ -1,0 +1,76 @@
+"""The Behaviour page with tasks that are no classification: tokens with their texts, masks over pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from apps import charts, fine, html_of, opened, until
+
+from explorer.loaders.model_text import load
+from explorer.ui.shared import settings
+from explorer.values.recipe import Recipe
+from explorer.values.text import TextForm
+
+FILE = """
+import torch
+from torch import nn
+
+def tokens():
+    model = nn.Sequential(nn.Embedding(20, 8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 20))
+    model.example_input = torch.randint(0, 20, (2, 6))
+    return model
+
+def masks():
+    model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+    model.input_shape = (1, 8, 8)
+    return model
+"""
+LETTERS = "abcdefghijklmnopqrst"
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """A name of a model of the file -> the page with a cut of its layer "1" or "0"."""
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "net.py").write_text(FILE)
+    chance, before = np.random.default_rng(0), settings.current()
+    words = chance.integers(0, 20, (60, 7))
+    np.savez(tmp_path / "tokens.npz", inputs=words[:, :-1], targets=words[:, 1:])
+    pictures = chance.random((60, 1, 8, 8), np.float32)
+    np.savez(tmp_path / "masks.npz", inputs=pictures, targets=(3 * pictures[:, 0]).astype(np.int64))
+
+    def drawn(name):
+        subject = load(f"{tmp_path}/net.py:{name}", data=f"npz:{tmp_path}/{name}.npz")
+        spelled = TextForm(
+            lambda text: ([], []), lambda tokens: "".join(LETTERS[t] for t in tokens), "next", 20
+        )
+        subject = replace(subject, name=name, text=spelled if name == "tokens" else None)
+        settings.configure(settings.Settings((name,), "cpu", lambda name: subject))
+        recipe = Recipe(weights={"1" if name == "tokens" else "0": 0.5})
+        return until(opened("behaviour", recipe, model=name), "answered by both models"), subject
+
+    yield drawn
+    settings.configure(before)
+
+
+def test_tokens_are_grouped_in_two_ways_and_windows_are_spelled(measured):
+    app, subject = measured("tokens")
+    assert {"Perplexity", "Positions hurt", "How often tokens occur hurt"} <= {m.label for m in app.metric}
+    (table,) = app.dataframe
+    first = table.value.iloc[0]
+    tokens = subject.task.split("tuning").inputs_at(int(first["sample"]), int(first["sample"]) + 1)[0]
+    assert first["text"] == "".join(LETTERS[token] for token in tokens.tolist())
+    figure = "Perplexity in each group, before and after"
+    places = charts(app)[figure]["data"][0]["y"]
+    app.button_group(key="groups shown").set_value("How often tokens occur").run()
+    assert charts(app)[figure]["data"][0]["y"] != places
+    fine(app)
+
+
+def test_masks_are_drawn_over_their_pictures(measured):
+    app, _ = measured("masks")
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Classes of pixels hurt"].endswith("of 3")
+    assert "IoU in each group, before and after" in charts(app)
+    assert html_of(app).count("data:image/png") == 12 and "--aspect: 3" in html_of(app)
+    fine(app)
