@@ -66,6 +66,8 @@ class Tab:
     ):
         self.server, self.query, self.session, self._patience = server, query, session, patience
         self.elements: dict[str, Element] = {}  # by the name that each carries, or by its kind
+        self.buttons: dict[str, tuple[str, str]] = {}  # key of one of Streamlit's -> its id, its fragment
+        self.shown_page = ""
         self.runs, self.errors, self.page = 0, list[str](), ""
         self._edits = itertools.count(1)
         self._edit: dict[str, Any] | None = None  # the last one, until the server has it
@@ -108,6 +110,7 @@ class Tab:
 
     def open(self, page: str = "") -> "Tab":
         """Ask for the whole page, and wait until it is there."""
+        self.shown_page = page
         self.run(page=page)
         return self
 
@@ -120,6 +123,18 @@ class Tab:
         with self._changed:
             before = self.runs
         self.send(self.request(page, sent))
+        self.until(lambda: self.runs > before)
+
+    def press(self, key: str) -> None:
+        """Press one of Streamlit's buttons, and wait until the run that follows has ended."""
+        with self._changed:
+            before, (name, fragment) = self.runs, self.buttons[key]
+        message = self.request()
+        message.rerun_script.page_script_hash = self.page
+        message.rerun_script.fragment_id = fragment
+        widget = message.rerun_script.widget_states.widgets.add()
+        widget.id, widget.trigger_value = name, True
+        self.send(message)
         self.until(lambda: self.runs > before)
 
     def request(self, page: str = "", sent: tuple[Element, str, Any] | None = None) -> BackMsg:
@@ -223,6 +238,8 @@ class Tab:
         kind = element.WhichOneof("type")
         if kind == "exception":
             self.errors.append(element.exception.message)
+        if kind == "button":
+            self.buttons[element.button.id.split("-", 2)[-1]] = (element.button.id, delta.fragment_id)
         if kind != "bidi_component" or not element.bidi_component.json:
             return
         found, data = element.bidi_component, json.loads(element.bidi_component.json)

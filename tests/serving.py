@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,13 +133,27 @@ def running(
 
 @contextmanager
 def started(
-    folder: Path, command: list[str], port: int, left: Path, *, health: str = "/_stcore/health"
+    folder: Path,
+    command: list[str],
+    port: int,
+    left: Path,
+    *,
+    health: str = "/_stcore/health",
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """What a command starts on a port, until the end of the block; `health` is answered once it is there."""
+    """What a command starts on a port, until the end of the block; `health` is answered once it is there.
+
+    Args:
+        variables: of its environment, besides the usual ones.
+    """
     log = folder / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            command, cwd=folder, env=environment(), stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment() | dict(variables or {}),
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
         try:
             server = Server(port, process, log, left)

@@ -102,7 +102,8 @@ def double_dtype(item: Any) -> Any:
 
 
 class WideRun(fx.Interpreter):
-    """Runs the graph of a model with wide parameters; results from literals are widened too.
+    """Runs the graph of a model in float64. A tensor is widened when a node reads it, and freed after it, so
+    the model is never in memory in this width. Results from literals are widened too.
 
     Args:
         draws: the random numbers that the masked model drew.
@@ -115,10 +116,15 @@ class WideRun(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         if n.op == "get_attr":
-            found = super().run_node(
-                n
-            )  # an operator may write into a buffer; the next run reads it as it was
-            return found if isinstance(found, nn.Parameter) else found.clone()
+            found = super().run_node(n)
+            # an operator may write into a buffer; the next run reads it as it was
+            return widened(found) if isinstance(found, nn.Parameter) else _own(found)
+        if n.op == "call_module":
+            given, _ = self.fetch_args_kwargs_from_env(n)
+            module = self.module.get_submodule(str(n.target))
+            tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+            wide = {name: own for name, tensor in tensors.items() if (own := widened(tensor)) is not tensor}
+            return torch.func.functional_call(module, wide, given) if wide else module(*given)
         if n.op != "call_function":
             return super().run_node(n)
         args, kwargs = (

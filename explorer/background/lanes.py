@@ -6,7 +6,6 @@ was. Of equal lanes, who waits for a first number goes before who has one, and t
 the worker's time, so large models of one visitor do not hold up the small ones of another.
 """
 
-import itertools
 import logging
 import threading
 import time
@@ -19,7 +18,7 @@ from ..values.progress import Step, Work
 from . import job_log
 from .jobs import Job, JobQueue, JobSlot, JobState
 from .lane import LIVE, Lane
-from .used_time import UsedTime
+from .rota import Rota
 
 LOOK_AGAIN = 0.5  # seconds until an idle worker asks again whether paused sessions have come back
 
@@ -48,13 +47,9 @@ class Lanes:
         clock: Callable[[], float] = time.monotonic,
     ):
         self._is_active, self._forget_after, self._clock = is_active, forget_after, clock
-        self._slots: dict[tuple[str, Lane], JobSlot] = {}
-        self._used = UsedTime()
+        self._rota = Rota()
         self._last_seen: dict[str, float] = {}  # session -> time.monotonic() when it was last active
-        self._closed: set[str] = set()
         self._discarded: list[Job] = []
-        self._turns = itertools.count(1)
-        self._begun, self._waited_seconds = 0, 0.0  # of all jobs so far
         self._changed = threading.Condition()
         self._stopped = False
         self._thread = threading.Thread(target=self._work, name="explorer-lanes", daemon=True)
@@ -76,9 +71,7 @@ class Lanes:
         with self._changed:
             if self._stopped:
                 raise ExplorerError("The background worker was shut down; start the program again.")
-            slot = self._slots.get((session, lane))
-            if slot is None:
-                slot = self._slots[session, lane] = JobSlot(session, lane, turn=next(self._turns))
+            slot = self._rota.slot(session, lane)
             self._last_seen[session] = time.monotonic()
             slot.released = False
             if slot.waiting is not None and slot.waiting.key == key:
@@ -97,14 +90,14 @@ class Lanes:
     def state(self, session: str, lane: Lane) -> JobState:
         """Return the current state of this lane of the session."""
         with self._changed:
-            slot = self._slots.get((session, lane))
-            return slot.state(self._ahead(slot)) if slot else JobState()
+            slot = self._rota.slots.get((session, lane))
+            return slot.state(self._rota.ahead(slot)) if slot else JobState()
 
     @property
     def first_numbers(self) -> int:
         """Return how many live jobs wait for their first value, or work on it."""
         with self._changed:
-            return sum(slot.lane.rank == LIVE and slot.needs_first for slot in self._slots.values())
+            return sum(slot.lane.rank == LIVE and slot.needs_first for slot in self._rota.slots.values())
 
     @property
     def queue(self) -> JobQueue:
@@ -112,15 +105,12 @@ class Lanes:
         is closed are left out.
         """
         with self._changed:
-            ready = self._ready()
-            waits = [slot.waiting.waiting_seconds for slot in ready if slot.waiting is not None]
-            running = sum(slot.running is not None for slot in ready)
-            return JobQueue(len(waits), running, max(waits, default=0.0), self._begun, self._waited_seconds)
+            return self._rota.queue
 
     def versions(self, session: str) -> tuple[int, ...]:
         """Return the versions of its lanes, which are equal as long as none of them has news."""
         with self._changed:
-            return tuple(slot.version for slot in self._slots.values() if slot.session == session)
+            return tuple(slot.version for slot in self._rota.of(session))
 
     def busy(self, session: str) -> bool:
         """Whether some lane of the session has something to wait for, so that a page should look again."""
@@ -129,13 +119,13 @@ class Lanes:
     def used(self, session: str) -> tuple[Lane, ...]:
         """Return the lanes in which the session has work, or a value from it."""
         with self._changed:
-            return tuple(lane for owner, lane in self._slots if owner == session)
+            return tuple(slot.lane for slot in self._rota.of(session))
 
     @property
     def idle(self) -> bool:
         """Whether no session has anything to wait for."""
         with self._changed:
-            return not any(slot.busy for slot in self._slots.values())
+            return not any(slot.busy for slot in self._rota.slots.values())
 
     def wait(self, session: str, lane: Lane, timeout: float | None = None) -> JobState:
         """Return the state once the lane has nothing left to do, or after `timeout` seconds."""
@@ -148,7 +138,7 @@ class Lanes:
         cleared.
         """
         with self._changed:
-            slot = self._slots.get((session, lane))
+            slot = self._rota.slots.get((session, lane))
             if slot is None:
                 return
             slot.waiting = None
@@ -169,17 +159,17 @@ class Lanes:
         same lanes is dropped.
         """
         with self._changed:
-            for slot in [slot for slot in self._slots.values() if slot.session == session]:
-                begun = self._slots.get((heir, slot.lane))
+            for slot in self._rota.of(session):
+                begun = self._rota.slots.get((heir, slot.lane))
                 if begun is not None:
                     self._drop(begun)
                     slot.version += begun.version
-                del self._slots[session, slot.lane]
+                del self._rota.slots[session, slot.lane]
                 slot.session, slot.released = heir, False
                 slot.version += 1
-                self._slots[heir, slot.lane] = slot
+                self._rota.slots[heir, slot.lane] = slot
             self._last_seen[heir] = time.monotonic()
-            self._used.hand_over(session, heir)
+            self._rota.used.hand_over(session, heir)
             self._last_seen.pop(session, None)
             self._changed.notify_all()
 
@@ -200,67 +190,25 @@ class Lanes:
     def _drop(self, slot: JobSlot) -> None:
         self._discard(slot)
         slot.waiting = None
-        self._slots.pop((slot.session, slot.lane), None)
+        self._rota.slots.pop((slot.session, slot.lane), None)
 
     def _forget(self, session: str) -> None:
-        for slot in [slot for slot in self._slots.values() if slot.session == session]:
+        for slot in self._rota.of(session):
             if slot.lane.lasting and slot.busy:
                 slot.released = True
             else:
                 self._drop(slot)
-        if not any(slot.session == session for slot in self._slots.values()):
-            self._used.forget(session)
+        if not self._rota.of(session):
+            self._rota.used.forget(session)
             self._last_seen.pop(session, None)
 
     def _sort_out_closed(self) -> None:
-        for session in self._closed:
+        for session in self._rota.closed:
             for lane in self.used(session):
                 if lane.rank == LIVE:
-                    self._drop(self._slots[session, lane])
+                    self._drop(self._rota.slots[session, lane])
             if time.monotonic() - self._last_seen.get(session, 0.0) >= self._forget_after:
                 self._forget(session)
-
-    def _next(self) -> JobSlot | None:
-        """Return the slot whose turn it is."""
-        return min(self._ready(), key=self._order, default=None)
-
-    def _ready(self) -> list[JobSlot]:
-        """Return the slots with work, but those of closed sessions only if their work is lasting."""
-        return [
-            s for s in self._slots.values() if s.busy and (s.lane.lasting or s.session not in self._closed)
-        ]
-
-    def _order(self, slot: JobSlot) -> tuple[Any, ...]:
-        """Return what is smallest for the slot whose turn it is: the highest lane; who has no live number
-        yet; the session that has used the least time; then the session and the lane that waited longest.
-        """
-        is_shown = slot.lane.rank == LIVE and not slot.needs_first
-        return slot.lane.rank, is_shown, *self._used.order(slot.session), slot.turn
-
-    def _ahead(self, slot: JobSlot) -> int:
-        """Return how many jobs of other sessions go before the first value of this one."""
-        if not slot.needs_first:
-            return 0
-        others = (other for other in self._ready() if other.session != slot.session)
-        return sum(self._order(other) < self._order(slot) for other in others)
-
-    def _choose(self) -> JobSlot | None:
-        """Return the next slot, with its job started."""
-        slot = self._next()
-        if slot is None:
-            return None
-        slot.turn = next(self._turns)
-        self._used.begin(slot.session, slot.turn)
-        if slot.running is None:
-            slot.running, slot.waiting = slot.waiting, None
-            self._note_begin(slot.running)
-        return slot
-
-    def _note_begin(self, job: Job | None) -> None:
-        if job is not None:
-            job.begin()
-            self._begun += 1
-            self._waited_seconds += job.waited_seconds
 
     # ------------------------------------------------------------------ on the worker
 
@@ -268,8 +216,8 @@ class Lanes:
         while not self._stopped:
             if not self._turn():
                 with self._changed:
-                    if not (self._stopped or self._discarded or self._next()):
-                        self._changed.wait(LOOK_AGAIN if self._slots else None)
+                    if not (self._stopped or self._discarded or self._rota.first()):
+                        self._changed.wait(LOOK_AGAIN if self._rota.slots else None)
         self._close_all()
 
     def _turn(self) -> bool:
@@ -280,7 +228,7 @@ class Lanes:
         self._look_at_sessions()
         with self._changed:
             self._sort_out_closed()
-            slot = self._choose()
+            slot = self._rota.choose()
             closing, self._discarded = self._discarded, []
         for job in closing:
             self._close(job)
@@ -291,10 +239,10 @@ class Lanes:
     def _look_at_sessions(self) -> None:
         # outside of the lock: is_active may take locks of its own
         with self._changed:
-            sessions = {slot.session for slot in self._slots.values()}
+            sessions = {slot.session for slot in self._rota.slots.values()}
         active = {session for session in sessions if self._is_active(session)}
         with self._changed:
-            self._closed = sessions - active
+            self._rota.closed = sessions - active
             self._last_seen.update(dict.fromkeys(active & set(self._last_seen), time.monotonic()))
 
     def _step(self, slot: JobSlot) -> None:
@@ -318,7 +266,7 @@ class Lanes:
         with self._changed:
             seconds = self._clock() - started
             job.busy_seconds += seconds
-            self._used.add(slot.session, seconds)
+            self._rota.used.add(slot.session, seconds)
             self._publish(slot, job, step, ended or error is not None, error)
             self._changed.notify_all()
         if ended or error is not None:
@@ -343,7 +291,7 @@ class Lanes:
 
     def _close_all(self) -> None:
         with self._changed:
-            for slot in list(self._slots.values()):
+            for slot in list(self._rota.slots.values()):
                 self._drop(slot)
             closing, self._discarded = self._discarded, []
             self._changed.notify_all()

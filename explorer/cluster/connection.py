@@ -7,26 +7,23 @@ import logging
 import queue
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import ExplorerError
-from ..machine.environment import usable_cores
-from ..machine.optional_packages import optional
 from ..machine.version import __version__
 from ..values.progress import PAUSE, Returning, Step, Work
 from .address import ClusterAddress
 from .result_store import ResultStore
 from .work_item import WorkItem
 from .worker import SAME, about_worker, work
+from .workplace import MOST_TRIES, Workplace
 
 START_S = 60.0  # until the first worker has to be there
-REACH_S = 5.0
 AWAY_S = 120.0  # that a scheduler may be away before the study ends with an error
 RETRY_S = 1.0
 LOOK_S = 0.005  # between two steps that wait for workers: on the page others use this thread
-MOST_TRIES = 5
 GPU, MEMORY = "GPU", "MEMORY"  # names of Dask's worker resources; MEMORY is in bytes
 ROOM = 4  # times the model's weights, that a piece of work may need
 LOST = (OSError, CancelledError, asyncio.CancelledError)  # raised where the other end has gone
@@ -63,11 +60,9 @@ class Cluster:
 
     def __init__(self, address: ClusterAddress, results: ResultStore | None = None, *, started: Any = None):
         self.address, self._results = address, results or ResultStore()
-        self._distributed = optional("distributed")
+        self._place = Workplace(address, started)
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._finished: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._started = started
-        self._local: Any = None
         self._lost: float | None = None  # when the scheduler was last seen
         self._tried = 0.0
         self._asked = 0
@@ -85,7 +80,7 @@ class Cluster:
         end: float | None = None
         while True:
             try:
-                self._client = self._connected()
+                self._client = self._place.client(START_S / 2)
             except ExplorerError:
                 if end is None or time.monotonic() > end:
                     raise
@@ -106,62 +101,6 @@ class Cluster:
             f"The cluster at {self.address} does not answer any more; what it has measured is kept, so the "
             "same command continues there."
         )
-
-    def _connected(self) -> Any:
-        if self.address.kind == "local":
-            if self._started is None and self._local is None:
-                self._local = self._own_processes(self.address.workers or usable_cores())
-            return self._distributed.Client(self._started or self._local, set_as_default=False)
-        security = self._security()
-        try:
-            with ThreadPoolExecutor(1) as apart:  # the caller's thread may run a loop, as in a notebook
-                apart.submit(lambda: asyncio.run(self._greet(security))).result()
-            return self._distributed.Client(
-                self.address.text, security=security, timeout=START_S / 2, set_as_default=False
-            )
-        except (OSError, TimeoutError, ValueError, MemoryError) as error:
-            why = " ".join(str(error).split())[:160]
-            raise ExplorerError(
-                f"No scheduler answers at {self.address} ({why}); start one with 'dask scheduler', or use "
-                "--cluster local."
-            ) from error
-
-    async def _greet(self, security: Any) -> None:
-        """Ask whether a scheduler is there: a client that waits for one in vain cannot be closed quickly."""
-        how = (security or self._distributed.Security()).get_connection_args("client")
-        comm = await optional("distributed.comm").connect(self.address.text, timeout=REACH_S, **how)
-        comm.abort()
-
-    def _own_processes(self, count: int) -> Any:
-        """Start processes of this machine that only this user can reach."""
-        optional("cryptography")
-        config = {
-            "distributed.scheduler.allowed-failures": MOST_TRIES,
-            "distributed.worker.memory.terminate": False,  # the system decides, not a share of the memory
-            "distributed.worker.memory.pause": False,
-            "distributed.worker.memory.spill": False,
-            "distributed.worker.memory.target": False,
-        }
-        with optional("dask.config").set(config):
-            return self._distributed.LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address=None,
-                security=True,
-                silence_logs=logging.CRITICAL,
-            )
-
-    def _security(self) -> Any:
-        files = {
-            "tls_ca_file": self.address.ca,
-            "tls_client_cert": self.address.certificate,
-            "tls_client_key": self.address.key,
-        }
-        given = {name: file for name, file in files.items() if file}
-        if self.address.kind != "tls":
-            return None
-        return self._distributed.Security(require_encryption=True, **given)
 
     def _check_versions(self) -> None:
         try:
@@ -350,7 +289,7 @@ class Cluster:
             self._tried = now
             if self._client.status == "closed":
                 try:
-                    self._client = self._connected()
+                    self._client = self._place.client(START_S / 2)
                 except ExplorerError:
                     return False
         return self._client.status == "running"
@@ -368,8 +307,8 @@ class Cluster:
         """End the connection, and the processes that were started for it unless they are still needed."""
         with contextlib.suppress(*LOST):
             self._client.close()
-        if self._local is not None and processes:
-            self._local.close()
+        if processes:
+            self._place.close()
 
     def __enter__(self) -> "Cluster":
         return self

@@ -68,7 +68,7 @@ def _train(name: str, seed: int, out: Path | None) -> None:
 
 def _line(step: TrainingStep) -> str:
     left = step.seconds / step.step * (step.steps - step.step)
-    right = "" if step.accuracy is None else f"accuracy on augmented training samples {step.accuracy:.1%}, "
+    right = "" if step.accuracy is None else f"{step.accuracy:.1%} right on training samples, "
     return (
         f"epoch {step.epoch} of {step.epochs}, step {step.step:,} of {step.steps:,}: loss {step.loss:.3f}, "
         f"{right}{left:.0f} s left"

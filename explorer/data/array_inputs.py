@@ -56,9 +56,9 @@ def inputs_of(arrays: Arrays, name: str, chosen: Tensor, reader: Reader) -> Tens
     Raises:
         LoadError: numbers are not finite, or not among those that the model reads.
     """
-    whole = arrays.read(name)
-    how, what = arrangement(whole.shape[1:], reader, arrays.path.name), f"{name!r} in {arrays.path.name!r}"
-    values: ndarray = whole[chosen.numpy()]
+    shape, _ = arrays.form(name)
+    how, what = arrangement(shape[1:], reader, arrays.path.name), f"{name!r} in {arrays.path.name!r}"
+    values: ndarray = arrays.rows(name, chosen.numpy())
     if reader.whole:
         tensor = _whole_numbers(values, what, reader.numbers)
     else:

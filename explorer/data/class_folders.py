@@ -1,5 +1,8 @@
 """Folders with a subfolder for each class, perhaps inside folders for each split."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import LoadError
@@ -43,7 +46,7 @@ def classes_of(folder: Path, suffixes: tuple[str, ...], things: str) -> dict[str
     """
     classes: dict[str, list[Path]] = {}
     for path in _folders(folder):
-        files = sorted(p for p in path.rglob("*") if has_suffix(p, path, suffixes))
+        files = files_in(path, suffixes)
         if files and classes.setdefault(class_name(path.name), files) is not files:
             raise LoadError(
                 f"Two classes in {folder.name!r} are both called {class_name(path.name)!r}; rename one of "
@@ -56,10 +59,24 @@ def classes_of(folder: Path, suffixes: tuple[str, ...], things: str) -> dict[str
     return classes
 
 
-def has_suffix(path: Path, folder: Path, suffixes: tuple[str, ...]) -> bool:
-    """Whether it is such a file by its name, and neither it nor a folder above it is hidden."""
-    hidden = any(map(_is_hidden, path.relative_to(folder).parts))
-    return not hidden and path.suffix.lower() in suffixes and path.is_file()
+def files_in(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files with these endings in a folder and those inside it, sorted; nothing that is hidden.
+
+    A million files take some seconds: each is looked at once, by what its folder says of it.
+    """
+    found = sorted(_walked(str(folder), suffixes), key=lambda path: path.split(os.sep))  # noqa: PTH206
+    return [Path(path) for path in found]
+
+
+def _walked(folder: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    with contextlib.suppress(PermissionError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walked(entry.path, suffixes)
+            elif os.path.splitext(entry.name)[1].lower() in suffixes and entry.is_file():  # noqa: PTH122
+                yield entry.path
 
 
 def roles_of(folder: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from ..machine.bounded_file import read_bounded
 from ..registry import DATA
 from ..values.subject import Task
 from .boxed_pictures import BoxedPicture, BoxedSet, boxed_task, within
-from .class_folders import has_suffix, roles_of
+from .class_folders import files_in, roles_of
 from .pictures import SUFFIXES, check_pictures
 from .reader import ANY, Reader, check_request, class_name
 
@@ -74,7 +74,7 @@ def _places(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 def _listed(images: Path, labels: Path, names: tuple[str, ...]) -> list[tuple[BoxedPicture, int]]:
     """Return the pictures, sorted by name, each with how many boxes without an area were left out."""
-    found = sorted(one for one in images.rglob("*") if has_suffix(one, images, SUFFIXES))
+    found = files_in(images, SUFFIXES)
     if not found:
         raise LoadError(f"There are no pictures in {str(images)!r}; put them there.")
     listed = []

@@ -19,7 +19,7 @@ from ..measuring.judging import judge_for
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
 from ..measuring.number_words import format_drop
-from ..measuring.precision import check_exact, in_dtype
+from ..measuring.precision import check_exact, computed_in, in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import look_schedule, looks_level
 from ..measuring.storage_size import deflated_size, state_of
@@ -135,7 +135,8 @@ def _report(
     }
     if task and task.how:
         about["how"] = list(task.how)
-    where = environment(conditions.device) | {"dtype": conditions.dtype}
+    dtype = computed_in(model.subject.model, conditions.dtype)
+    where = environment(conditions.device) | {"dtype": dtype}
     return Report(
         about,
         recipe,

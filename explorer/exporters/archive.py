@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from ..measuring.storage_size import Pieces
 from ..values.subject import Normalisation, Subject
 
 DATE = (1980, 1, 1, 0, 0, 0)  # of every file inside, so that equal recipes give equal archives
@@ -35,10 +36,19 @@ def about(subject: Subject, sizes: Mapping[str, Any] | None = None) -> dict[str,
     }
 
 
-def zipped(files: Mapping[str, bytes | str]) -> bytes:
-    """Return an archive of these files, name -> content."""
+def zipped(files: Mapping[str, bytes | str | Pieces]) -> bytes:
+    """Return an archive of these files, name -> content; that of a large file comes in pieces, which are
+    never all in memory.
+    """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in files.items():
-            file.writestr(zipfile.ZipInfo(name, DATE), content, zipfile.ZIP_DEFLATED)
+            info = zipfile.ZipInfo(name, DATE)
+            if isinstance(content, bytes | str):
+                file.writestr(info, content, zipfile.ZIP_DEFLATED)
+                continue
+            info.compress_type, info.file_size = zipfile.ZIP_DEFLATED, content.size
+            with file.open(info, "w") as member:
+                for piece in content.pieces:
+                    member.write(piece)
     return archive.getvalue()

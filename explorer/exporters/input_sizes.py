@@ -25,6 +25,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.export import EXPORT_LOCK, UNREADABLE, ModelGraph, export_program, followed
 from ..graph.running import fixed_batch
+from ..graph.size_limits import twin
 from ..values.profile import Group, Masks
 from .architecture import describe
 from .load_pruned import holds
@@ -78,17 +79,25 @@ def _opened(model: Analysed) -> Sized | None:
     example = model.subject.example
     try:
         with EXPORT_LOCK, torch.no_grad():
-            program = export_program(model.subject.model, example, any_size=True)
+            program = export_program(_apart(model.subject.model), example, any_size=True)
             conditions = conditions_of(program, example)
             graph = followed(model.subject, program)
             if conditions is None or not _same_groups(graph, model.graph):
                 return None
             graph = replace(graph, profile=model.profile, any_size=True)
             found = Sized(replace(model, graph=graph), conditions)
-            describe(compact(found.model, NOTHING))
+            describe(compact(found.model, NOTHING, share=True))
             return found if _answers_alike(found, model) else None
     except (*UNREADABLE, ExplorerError, NotImplementedError, AssertionError):
         return None
+
+
+def _apart(model: nn.Module) -> nn.Module:
+    """Return a twin to trace, while others measure the model; the model itself if it cannot be copied."""
+    try:
+        return twin(model)
+    except Exception:  # foreign code
+        return model
 
 
 def conditions_of(program: torch.export.ExportedProgram, example: Tensor) -> tuple[str, ...] | None:
@@ -122,8 +131,8 @@ def _answers_alike(sized: Sized, model: Analysed) -> bool:
     """Whether the open graph gives the same outputs as the other one at the example's size, and as the model
     itself at other sizes; sizes that the model cannot read, the graph cannot read either.
     """
-    example, network = model.subject.example, compact(sized.model, NOTHING)
-    if not _near(_answer(network, example), _answer(compact(model, NOTHING), example)):
+    example, network = model.subject.example, compact(sized.model, NOTHING, share=True)
+    if not _near(_answer(network, example), _answer(compact(model, NOTHING, share=True), example)):
         return False
     for size in islice(_other_sizes(sized.conditions, example), TRIED):
         inputs = _like(example, size)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import fx
 
-from ..measuring.storage_size import state_of, to_bytes
+from ..measuring.storage_size import Pieces, dense_file, state_of
 from ..registry import EXPORTERS
 from . import load_pruned
 from .architecture import describe
@@ -24,7 +24,10 @@ def safetensors(pruned: Export) -> bytes:
     """
     model = pruned.model
     pruned.step("Writing weights and architecture")
-    files = {"model.safetensors": to_bytes(state_of(model), "dense"), "recipe.json": recipe_json(pruned)}
+    files: dict[str, bytes | str | Pieces] = {
+        "model.safetensors": dense_file(state_of(model)),
+        "recipe.json": recipe_json(pruned),
+    }
     if isinstance(model, fx.GraphModule):
         described = describe(model) | about(pruned.subject, pruned.sized.to_json())
         files["architecture.json"] = (json.dumps(described) + "\n").encode()

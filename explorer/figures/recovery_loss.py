@@ -35,7 +35,7 @@ def _training(recovery: Recovery) -> go.Scatter:
 
 def _right(share: float | None) -> str:
     """Return the share of right answers as a line; nothing if answers are no classes."""
-    return "" if share is None else f"{100 * share:.1f} % right on augmented training samples<br>"
+    return "" if share is None else f"{100 * share:.1f} % right on training samples<br>"
 
 
 def _tuning(found: Recovery) -> go.Scatter:

@@ -34,7 +34,8 @@ class Limits:
     """What a model may need, for one sample unless stated otherwise.
 
     Args:
-        parameters: numbers in parameters and buffers; pruning works on about six copies of them.
+        parameters: numbers in parameters and buffers, two of 16 bits counted as one; pruning works on several
+            copies of them.
         activation_bytes: of the largest single output tensor of a layer.
         macs: multiply-adds.
         operators: steps of the graph; the time of the analysis grows with them.
@@ -168,9 +169,24 @@ def shadow(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, twins)
 
 
+def twin(model: nn.Module) -> nn.Module:
+    """Return the model with tensors of its own that share the memory of the given ones, to be traced: torch
+    puts stand-ins in the place of a traced model's tensors, which another thread must not compute with.
+    """
+    own: dict[int, Any] = {}
+    for tensor in [*model.parameters(), *model.buffers()]:
+        same = tensor.detach()
+        own[id(tensor)] = (
+            nn.Parameter(same, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else same
+        )
+    return copy.deepcopy(model, own)
+
+
 def count_parameters(model: nn.Module) -> int:
-    """Count numbers in parameters and buffers, each tensor once."""
-    return sum(tensor.numel() for tensor in [*model.parameters(), *model.buffers()])
+    """Count numbers in parameters and buffers, each tensor once; a number of 16 bits is half a one."""
+    tensors = [*model.parameters(), *model.buffers()]
+    halves = sum(tensor.numel() * (1 if tensor.element_size() == 2 else 2) for tensor in tensors)
+    return (halves + 1) // 2
 
 
 def measure(model: nn.Module, example: Tensor, limits: Limits) -> Size:

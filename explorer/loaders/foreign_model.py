@@ -92,6 +92,7 @@ def subject_of(
     about: str,
     *,
     code: bytes = b"",
+    dtype: torch.dtype = torch.float32,
 ) -> Subject:
     """Return a foreign model as a subject without data: in eval mode, in float32, every parameter ready for
     gradients.
@@ -100,11 +101,14 @@ def subject_of(
         form: what the model reads.
         about: a sentence that says what it is.
         code: content of the model's file if it has one; only for its former id.
+        dtype: float32, or the format in which a model stays that would be too large in float32.
     Raises:
         LoadError: it is too large to be run.
     """
-    model = model.eval().float()
-    former = identity(weights_id(model), form.shape, code)
+    model, former = model.eval(), ""  # version 1 had no models of other formats
+    if dtype == torch.float32:
+        model = model.float()
+        former = identity(weights_id(model), form.shape, code)
     about += folded_text(fold_parametrisations(model))
     for parameter in model.parameters():
         parameter.requires_grad_(parameter.is_floating_point())

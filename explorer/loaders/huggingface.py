@@ -21,11 +21,12 @@ from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
-from .foreign_model import InputForm, check_size, subject_of, weights_of
+from .foreign_model import InputForm, subject_of, weights_of
 from .heads import classes_of
 from .hf_kinds import TAKEN, TWO_INPUTS, ModelKind, kind_of
 from .hf_pairs import NOTE, pair_form, way_for_pair
 from .hf_text import form_for, text_form, way_for, window_of
+from .number_format import in_float32, number_format
 from .pt_weights import convert
 from .weight_files import weights_file
 
@@ -66,9 +67,9 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         config = transformers.AutoConfig.from_pretrained(source, **how)
         kind, came = kind_of(transformers, config), getattr(config, "dtype", None)
         length, positions = (0, None) if kind.reads == "pictures" else window_of(config, tokens, name)
-        model = _model(transformers, kind, config, source, checkpoint, how)
+        model, dtype = _model(transformers, kind, config, source, checkpoint, how)
         own: Any = model.config
-        own.dtype = came  # that of the files, which an export keeps; here the model is in float32
+        own.dtype = came  # that of the files, which an export keeps
         form = _form(kind, model, length) if length else _pictures(transformers, config, source, how)
     except LoadError:
         raise
@@ -84,12 +85,17 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         f"{f', which tell {config.num_labels:,} classes apart' if kind.classes else ''}."
     )
     shown = f"hf:{Path(source).resolve().name if is_local else name}"
+    if dtype != torch.float32:
+        about += f" It stays in {str(dtype).removeprefix('torch.')}, as it would be too large in float32."
     if kind.reads == "pictures":
-        return subject_of(led(model, logits), shown, form, about)
+        seen = in_float32(logits, dtype, of_pictures=True)
+        return subject_of(led(model, seen), shown, form, about, dtype=dtype)
     if kind.reads in TWO_INPUTS:
-        return subject_of(led(model, way_for_pair(form.reads)), shown, form, about + NOTE)
+        paired = in_float32(way_for_pair(form.reads), dtype)
+        return subject_of(led(model, paired), shown, form, about + NOTE, dtype=dtype)
     text, note = text_form(transformers, source, kind.answers, positions)
-    return replace(subject_of(led(model, way_for(kind.answers)), shown, form, about + note), text=text)
+    asked = in_float32(way_for(kind.answers), dtype)
+    return replace(subject_of(led(model, asked), shown, form, about + note, dtype=dtype), text=text)
 
 
 def _window(name: str) -> tuple[str, int | None]:
@@ -144,8 +150,8 @@ def _model(
     source: str,
     checkpoint: str | None,
     how: Mapping[str, Any],
-) -> nn.Module:
-    """Return the model with the weights of its files, or of a checkpoint.
+) -> tuple[nn.Module, torch.dtype]:
+    """Return the model with the weights of its files, or of a checkpoint, and their number format.
 
     Raises:
         LoadError: too large, or weights are missing, so that it is not a trained model of its kind.
@@ -156,11 +162,13 @@ def _model(
         classes = classes_of(lambda: classifier.from_config(config, trust_remote_code=False), checkpoint)
     if classes is not None:
         config.num_labels = classes
-    check_size(lambda: classifier.from_config(config, trust_remote_code=False), source)
+    dtype = number_format(
+        lambda dtype: classifier.from_config(config, trust_remote_code=False, dtype=dtype), config, source
+    )
     options = {
         "config": config,
         "use_safetensors": True,
-        "dtype": torch.float32,
+        "dtype": dtype,
         "output_loading_info": True,
         **how,
     }
@@ -173,7 +181,7 @@ def _model(
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
         told = f"lacks {missing[0]!r}{more}, so it is not a trained {kind.title}; choose one that is."
         raise LoadError(f"{(checkpoint or source)[-80:]!r} {told}")
-    return model
+    return model, dtype
 
 
 @contextmanager

@@ -11,14 +11,30 @@ from ..errors import ExplorerError
 from ..values.subject import Subject
 
 DTYPES = ("float32", "bfloat16")
+SHORT = (torch.bfloat16, torch.float16)
+
+
+def computed_in(model: nn.Module, dtype: str) -> str:
+    """Return the format that a model computes in if it is measured in `dtype`: a model that is stored in 16
+    bits, since it would be too large otherwise, computes in its own.
+
+    >>> computed_in(nn.Linear(1, 1), "float32"), computed_in(nn.Linear(1, 1).bfloat16(), "float32")
+    ('float32', 'bfloat16')
+    """
+    tensors = (tensor.dtype for tensor in model.parameters() if tensor.dtype in SHORT)
+    return str(next(tensors, dtype)).removeprefix("torch.")
 
 
 def check_exact(subject: Subject, dtype: str) -> None:
-    """Check that a format keeps whole numbers exact.
+    """Check that a format keeps whole numbers exact, and that the model is not stored in 16 bits already.
 
     Raises:
-        ExplorerError: rows of several inputs have whole numbers, which this format would change.
+        ExplorerError: rows of several inputs have whole numbers, which this format would change; or nothing
+            could be compared with float32.
     """
+    own = computed_in(subject.model, "float32")
+    if dtype != "float32" and own != "float32":
+        raise ExplorerError(f"{subject.name!r} is stored in {own} and computes in it; leave out --dtype.")
     if dtype != "float32" and len(subject.reads) > 1 and any(part.is_whole for part in subject.reads):
         raise ExplorerError(
             f"{subject.name!r} reads whole numbers next to other inputs in one row, and {dtype} would change "

@@ -15,6 +15,7 @@ import json
 import math
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
@@ -97,6 +98,29 @@ def to_bytes(tensors: Mapping[str, Tensor], format: Format) -> bytes:
         else:
             stored[name] = plain
     return save(stored, _metadata(shapes, tied))
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A file in pieces, one after another.
+
+    Args:
+        size: bytes of all pieces.
+    """
+
+    size: int
+    pieces: Iterator[bytes | memoryview]
+
+
+def dense_file(tensors: Mapping[str, Tensor]) -> Pieces:
+    """Return to_bytes(tensors, "dense") in pieces, so that no second copy of the model is in memory.
+
+    Raises: as of `to_bytes`.
+    """
+    kept, tied = _untie(tensors)
+    entries = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in kept.items()}
+    metadata = _metadata({}, tied)
+    return Pieces(_file_size(entries, metadata), _pieces(kept, entries, metadata))
 
 
 # --------------------------------------------------------------------------- the file

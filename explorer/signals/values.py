@@ -83,6 +83,7 @@ def layer_signals(
         ExplorerError: the weights contain NaN or infinity, so nothing can be ranked.
     """
     weight = subject.model.get_parameter(layer.weight).detach().cpu()
+    weight = weight.float() if weight.element_size() == 2 else weight  # sums of 16-bit numbers are coarse
     if not bool(torch.isfinite(weight).all()):
         broken = f"The weights of {layer.name!r} hold NaN or infinite values"
         raise ExplorerError(f"{broken}, so they cannot be ranked; load a healthy file.")

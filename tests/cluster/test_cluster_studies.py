@@ -185,12 +185,12 @@ def test_a_scheduler_that_is_lost_at_the_beginning_is_waited_for(workers, monkey
 
     monkeypatch.setattr("explorer.cluster.connection.RETRY_S", 0.01)
     monkeypatch.setattr(Cluster, "machines", lost_once)
-    with Cluster(workers.address, ResultStore(tmp_path), started=workers._started) as again:
+    with Cluster(workers.address, ResultStore(tmp_path), started=workers._place.started) as again:
         assert len(asked) == 2 and again.workers == 2
     asked.clear()
     monkeypatch.setattr("explorer.cluster.connection.AWAY_S", -1.0)
     with pytest.raises(ExplorerError, match="does not answer any more"):
-        Cluster(workers.address, ResultStore(tmp_path), started=workers._started)
+        Cluster(workers.address, ResultStore(tmp_path), started=workers._place.started)
 
 
 def test_a_worker_that_is_lost_while_it_is_asked_what_it_is_does_not_matter(workers, monkeypatch):

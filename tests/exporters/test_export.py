@@ -40,6 +40,7 @@ COUNTED = {
     "shapes": 200,
     "mnist": 200,
     "shapes-scenes": 100,
+    "shapes-masks": 100,
 }  # samples; all of the tuning split of digits
 
 # Runs beside the unpacked exports, where this program cannot be imported.

@@ -24,6 +24,7 @@ NAMES = list(SAMPLES)
 DIGITS = [name for name in NAMES if SAMPLES[name].traits["data"] == "digits"]
 MNIST = [name for name in NAMES if SAMPLES[name].traits["data"] == "mnist"]
 CODE = "code-lm"
+SEGMENTERS = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes-masks"]
 DETECTORS = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes-scenes"]
 SHAPES = [name for name in NAMES if SAMPLES[name].traits["data"] == "shapes"]
 
@@ -39,6 +40,7 @@ def test_the_samples_are_those_documented_and_small_ones_come_first():
         "mnist-mlp",
         "mnist-lenet",
         "code-lm",
+        "shapes-unet",
         "shapes-detector",
     ]
     assert DEFAULT_MODEL in NAMES
@@ -56,6 +58,8 @@ def test_a_sample_loads_in_eval_mode_and_answers(name):
         assert [tuple(part.shape) for part in answer] == [(2, 320, 10), (2, 320, 4)]
     elif name == CODE:
         assert answer.shape == (2, *subject.task.shape, subject.task.vocabulary)
+    elif name in SEGMENTERS:
+        assert answer.shape == (2, len(subject.task.class_names), 32, 32)
     else:
         assert answer.shape == (2, len(subject.task.class_names))
     assert subject.id == weights_id(load(name).model) != weights_id(untrained(name))
@@ -72,6 +76,7 @@ def test_the_card_counts_the_model_and_names_its_data(name):
     measured = Measurement.from_json(held_out)
     assert measured.low < measured.value < measured.high
     own = {CODE: "perplexity"} | dict.fromkeys(DETECTORS, "detection_f1")
+    own |= dict.fromkeys(SEGMENTERS, "mean_iou")
     assert measured.metric == own.get(name, "accuracy")
 
 
@@ -127,6 +132,16 @@ def test_detection_agrees_with_the_card(name):
     assert fresh.value < 0.05
 
 
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_segmentation_agrees_with_the_card(name):
+    subject = load(name)
+    measured = quality(subject.model, subject.task, subject.task.split("tuning").first(400))
+    assert measured.low - 0.01 < subject.card["tuning"]["value"] < measured.high + 0.01
+    assert subject.card["held_out"]["value"] > 0.8
+    fresh = quality(untrained(name).eval(), subject.task, subject.task.split("tuning").first(100))
+    assert fresh.value < 0.15
+
+
 def test_untrained_weights_fail_the_accuracy_test():
     task = DATA["digits"]()
     assert quality(untrained("digits-cnn").eval(), task, task.split("held_out")).accuracy < 0.3
@@ -146,6 +161,8 @@ def test_a_sample_exports_with_a_dynamic_batch(name):
     answer = exported.module()(torch.cat([example, example]))
     if name in DETECTORS:
         assert [tuple(part.shape) for part in answer] == [(4, 320, 10), (4, 320, 4)]
+    elif name in SEGMENTERS:
+        assert answer.shape == (4, 11, 32, 32)
     else:
         assert answer.shape == (
             (4, *example.shape[1:], model.embedding.num_embeddings) if name == CODE else (4, 10)

@@ -16,6 +16,7 @@ from ...machine import paths
 from ...machine.environment import environment
 from ...measuring.metric_words import metric_title
 from ...measuring.number_words import format_drop
+from ...measuring.precision import computed_in
 from ...measuring.statistics import openings_level
 from ...pruning.decision import calibrate, decide, masks_for
 from ...runs.held_out import STRICT_OPENINGS, has_held_out, held_out, openings
@@ -210,7 +211,8 @@ def _known() -> Report | None:
     """
     subject, device = session.subject(), session.conditions().device
     split = subject.task.split("held_out") if subject.task else None
-    samples, where = len(split) if split else 0, environment(device) | {"dtype": session.conditions().dtype}
+    dtype = computed_in(subject.model, session.conditions().dtype)
+    samples, where = len(split) if split else 0, environment(device) | {"dtype": dtype}
     return store().get(RunKey.wanted(subject, session.recipe(), samples, "held_out", where))
 
 

@@ -13,6 +13,7 @@ from .. import session
 from ..drawing import layout
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
+from . import lowest_blocks
 
 LANE = Lane("blocks")
 WIDTH = 460  # pixels
@@ -36,6 +37,7 @@ def draw() -> None:
     ):
         st.caption(HELP)
         regions.watched("blocks", _draw, LANE, facet=_facet, progress=True)
+        lowest_blocks.draw()
 
 
 def _facet() -> Hashable:

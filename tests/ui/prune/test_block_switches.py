@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from apps import fine, opened
+from apps import fine, keys, opened, until, words
 from residual_digits import residual_digits
 
 from explorer.machine import paths
@@ -30,6 +30,19 @@ def removed(app):
     """The blocks that the address says are removed."""
     given = app.query_params["recipe"]
     return Recipe.from_url(given if isinstance(given, str) else given[0]).blocks
+
+
+def test_the_lowest_blocks_by_a_criterion_are_switched_off():
+    app = opened(recipe=Recipe(blocks=("blocks.1",)))
+    app.number_input(key="lowest blocks count").set_value(1).run()
+    app.button(key="rate blocks").click()
+    until(app, lambda app: "take lowest" in keys(app))
+    fine(app.button(key="take lowest").click().run())
+    assert removed(app) == ("blocks.2",), "the block that does nothing has the least influence"
+    assert "lowest blocks by block_influence" in app.button(key="undo").help
+    assert "take lowest" not in keys(app) and "Switched off: blocks.2" in words(app)
+    app.selectbox(key="block criterion").set_value("random").run()
+    assert "rate blocks" in keys(app), "another criterion rates anew"
 
 
 def test_a_switch_removes_a_block_and_brings_it_back():
