@@ -115,12 +115,12 @@ def _overview(lessons: list[tuple[Lesson, Evidence, Finding]]) -> str:
             one.number,
             one.claim.text,
             wording.networks(one, evidence),
-            evidence.samples,
+            wording.counted(evidence),
             wording.headline(finding),
         ]
         for one, evidence, finding in lessons
     ]
-    return table(["lesson", "claim", "model", "pictures", "verdict"], rows)
+    return table(["lesson", "claim", "model", "measured on", "verdict"], rows)
 
 
 def _details(one: Lesson, evidence: Evidence, finding: Finding) -> str:
@@ -136,7 +136,7 @@ def _details(one: Lesson, evidence: Evidence, finding: Finding) -> str:
     ]
     return "\n".join(
         [
-            f"{one.number}. {one.title}: {wording.networks(one, evidence)}, {evidence.samples:,} pictures",
+            f"{one.number}. {one.title}: {wording.networks(one, evidence)}, {wording.counted(evidence)}",
             one.claim.text,
             "",
             table(["compared", "at", "measured (range)", "claimed", "says"], rows),

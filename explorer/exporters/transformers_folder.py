@@ -154,6 +154,7 @@ def _narrow(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, Tensor
         if hasattr(config, key) and width is None:
             width = USUAL_WIDTH * config.hidden_size
         half = next((f"{half}." for half in HALVES if key.startswith(half)), "")
+        half = half if any(half in name for name in state) else ""  # an encoder on its own
         widths = {
             now
             for name, tensor in state.items()

@@ -16,7 +16,7 @@ SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "
 GUESS = "#c8641e"
 HOVER = (
     "%{x:.0f} % removed: %{y:.1f} % (%{customdata[0]:.1f} to %{customdata[1]:.1f}), %{customdata[2]:,} "
-    "pictures"
+    "%{customdata[3]}"
 )
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash", "longdashdot")
 
@@ -40,8 +40,8 @@ def lesson_curve(
         if points:
             drawn.add_trace(_measured(points, arm.label, place))
     dense = next(iter(evidence.dense.values()), None) if evidence else None
-    if dense and dense.measured.accuracy is not None and len({arm.model for arm in experiment.arms}) == 1:
-        drawn.add_trace(_line([0.0], [dense.measured.accuracy], "dense model", Mark(DENSE, "diamond")))
+    if dense and dense.measured.value is not None and len({arm.model for arm in experiment.arms}) == 1:
+        drawn.add_trace(_line([0.0], [dense.measured.value], "dense model", Mark(DENSE, "diamond")))
     if guess:
         xs = sorted(guess)
         drawn.add_trace(
@@ -78,10 +78,7 @@ def _end(experiment: Experiment, published: Sequence[Published]) -> float:
 
 
 def _measured(points: Sequence[ArmPoint], label: str, place: int) -> go.Scatter:
-    rows = [
-        (p, p.measured.accuracy or 0.0, p.measured.accuracy_low or 0.0, p.measured.accuracy_high or 1.0)
-        for p in points
-    ]
+    rows = [(p, p.measured.value or 0.0, p.measured.low or 0.0, p.measured.high or 1.0) for p in points]
     colour = COLOURS[place % len(COLOURS)]
     return go.Scatter(
         x=[100 * p.x for p, *_ in rows],
@@ -91,13 +88,17 @@ def _measured(points: Sequence[ArmPoint], label: str, place: int) -> go.Scatter:
             "arrayminus": [100 * (accuracy - low) for _, accuracy, low, _ in rows],
             "thickness": 1,
         },
-        customdata=[[100 * low, 100 * high, p.measured.samples] for p, _, low, high in rows],
+        customdata=[[100 * low, 100 * high, p.measured.samples, _word(p)] for p, _, low, high in rows],
         hovertemplate=HOVER,
         name=f"measured: {text(label)}",
         mode="lines+markers",
         marker={"color": colour, "symbol": SYMBOLS[place % len(SYMBOLS)], "size": 9},
         line={"color": colour, "dash": DASHES[place % len(DASHES)]},
     )
+
+
+def _word(point: ArmPoint) -> str:
+    return "windows of text" if point.correct.is_floating_point() else "pictures"
 
 
 def _line(

@@ -81,7 +81,7 @@ def _check_case(table: Table, case: Case, experiment: Experiment) -> None:
         raise LessonError(f"{table.where}: 'joint' and 'sum_of' belong together.")
     others = [experiment.arm(name) for name in (case.against, *case.sum_of) if name != DENSE]
     own = experiment.arm(case.arm)
-    if case.quantity not in (*COSTS, "speed") and any(
+    if case.quantity not in (*COSTS, "speed", "kept") and any(
         (a.samples, a.model) != (own.samples, own.model) for a in others
     ):
         raise LessonError(

@@ -20,8 +20,10 @@ class ArmPoint:
     """One arm at one x.
 
     Args:
-        correct: (samples,) bool; predictions: (samples,) int64; in the order of the split.
-        measured: accuracy, parameters, MACs and bytes of the model.
+        correct: (samples,) bool; predictions: (samples,) int64; in the order of the split. Of a language
+            model, correct is (documents,) float64, whose mean is the share of right tokens, each as large as
+            the right tokens of a document; there are no predictions.
+        measured: share of right answers, parameters, MACs and bytes of the model.
         spread: for an arm with a penalty, before training and after each epoch until the cut: how many
             weights are in each bin of sizes (EDGES).
     """

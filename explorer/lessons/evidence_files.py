@@ -76,14 +76,16 @@ def _point_to_json(point: ArmPoint) -> dict[str, Any]:
         "x": point.x,
         "recipe": point.recipe.to_json(),
         "measured": point.measured.to_json(),
-        "correct": _packed(point.correct),
+        "correct": point.correct.tolist() if point.correct.is_floating_point() else _packed(point.correct),
     }
     return data | ({"spread": [list(counts) for counts in point.spread]} if point.spread else {})
 
 
 def _point_from_json(data: dict[str, Any]) -> ArmPoint:
     measured = Measurement.from_json(data["measured"])
-    correct = _unpacked(data["correct"], measured.samples)
+    flags = data["correct"]
+    shares = torch.tensor(flags, dtype=torch.double) if isinstance(flags, list) else None
+    correct = _unpacked(flags, measured.samples) if shares is None else shares
     spread = tuple(tuple(counts) for counts in data.get("spread", ()))
     nothing = torch.zeros(0, dtype=torch.long)
     return ArmPoint(

@@ -17,6 +17,7 @@ from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
 from ..machine.environment import environment
 from ..measuring.evaluation import Execution, evaluate
+from ..measuring.judging import Judge
 from ..measuring.latency import WARM_UP_ROUNDS, TimingPlan, rounds
 from ..measuring.storage_size import sizes
 from ..pruning.decision import decide
@@ -24,16 +25,18 @@ from ..pruning.masks import expand
 from ..recovery.recover import recover, recovered_model
 from ..recovery.training_plan import suggested
 from ..recovery.values import Recovery
+from ..registry import METRICS
 from ..values.granularity import WEIGHT
 from ..values.profile import Masks
 from ..values.progress import Progress, Returning, Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Measurement
-from ..values.subject import Subject
+from ..values.subject import Subject, Task
 from .evidence import ArmPoint, Evidence, Timed
 from .recipes import UnreachableError, fits, recipe_steps
 from .values import DENSE, Arm, Experiment
 
+NEXT_TOKEN = "next_token_accuracy"
 ROUNDS, TIMING_SECONDS = 60, 2.0  # for all models of one batch size
 
 
@@ -90,7 +93,7 @@ def _measured(
     model: Analysed, arm: Arm, x: float, recipe: Recipe, samples: int | None, device: str
 ) -> Returning[tuple[nn.Module, ArmPoint]]:
     """Measure the model of this arm at x, and its predictions; yields between batches."""
-    task = class_task(model.subject, "lesson")
+    task, judge = _judged(model.subject)
     split = split_for(model.subject, Conditions(samples=samples, device=device))
     spread: tuple[tuple[int, ...], ...] = ()
     if arm.training:
@@ -102,10 +105,13 @@ def _measured(
     else:
         network = masked_by_hand(model, recipe, everywhere=arm.by_hand == "everywhere").to(device)
         static = Measurement(params=model.profile.params, macs=model.profile.macs)
-    for tally in evaluate(network, split, task.normalisation, [len(split)], Execution(device)):
+    for tally in evaluate(network, split, task.normalisation, [len(split)], Execution(device, judge=judge)):
         if len(tally) < len(split):
             yield reached(len(tally), len(split), f"samples of {arm.name} at {x:g}")
-    counted = tally.measurement()
+    counted, correct = tally.measurement(), tally.correct
+    if judge is not None:
+        tokens = tally.pooled(NEXT_TOKEN)  # (documents, right and all)
+        correct = tokens[:, 0] * len(tokens) / tokens[:, 1].sum()
     full = replace(
         counted,
         params=static.params,
@@ -113,7 +119,20 @@ def _measured(
         macs=static.macs,
         size_bytes=_weighed(network, static),
     )
-    return network, ArmPoint(arm.name, x, recipe, full, tally.correct, tally.predictions, spread)
+    return network, ArmPoint(arm.name, x, recipe, full, correct, tally.predictions, spread)
+
+
+def _judged(subject: Subject) -> tuple[Task, Judge | None]:
+    """Return the task of a model, and how its answers are judged: None for one class per sample, and the next
+    token for a language model.
+
+    Raises:
+        ExplorerError: there is no data, or its task has another kind of output.
+    """
+    task = subject.task
+    if task is None or NEXT_TOKEN not in task.metrics:
+        return class_task(subject, "lesson"), None
+    return task, Judge((METRICS[NEXT_TOKEN](),))
 
 
 def _trained(

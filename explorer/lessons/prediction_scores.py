@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from ..measuring.statistics import paired_drop
 from .evidence import ArmPoint, Evidence
-from .values import VERDICTS, Lesson
-from .verdicts import Finding, cost_of
+from .values import VERDICTS, Case, Lesson
+from .verdicts import Finding, cost_of, interval
+from .wording import counted
 
 NEAR = 0.05  # five points count as near
 Guess = Mapping[float, float] | float | int  # x -> accuracy; a fraction; the position of an option
@@ -38,16 +39,13 @@ def _curve(lesson: Lesson, guess: Mapping[float, float], evidence: Evidence) -> 
     pairs = [
         (guess[p.x], p)
         for p in evidence.of(lesson.prediction.arm)
-        if p.x in guess and p.measured.accuracy is not None
+        if p.x in guess and p.measured.value is not None
     ]
     if len(pairs) < len(guess) or not pairs:
         return None
-    errors = [abs(predicted - (point.measured.accuracy or 0.0)) for predicted, point in pairs]
+    errors = [abs(predicted - (point.measured.value or 0.0)) for predicted, point in pairs]
     near = sum(error <= NEAR for error in errors)
-    inside = sum(
-        (p.measured.accuracy_low or 0) <= predicted <= (p.measured.accuracy_high or 1)
-        for predicted, p in pairs
-    )
+    inside = sum((p.measured.low or 0) <= predicted <= (p.measured.high or 1) for predicted, p in pairs)
     mean = sum(errors) / len(errors)
     worst = max(zip(errors, pairs, strict=True), key=lambda pair: pair[0])[1]
     return Score(
@@ -55,7 +53,7 @@ def _curve(lesson: Lesson, guess: Mapping[float, float], evidence: Evidence) -> 
         f"You were off by {mean * 100:.0f} points on average; {near} of {len(pairs)} points came within 5 "
         "points of the measured "
         f"accuracy, {inside} within its interval. You were furthest off at {worst[1].x * 100:g} %: you said "
-        f"{worst[0] * 100:.0f} %, measured was {(worst[1].measured.accuracy or 0) * 100:.1f} %.",
+        f"{worst[0] * 100:.0f} %, measured was {(worst[1].measured.value or 0) * 100:.1f} %.",
     )
 
 
@@ -94,23 +92,26 @@ def _arm(lesson: Lesson, guess: int, evidence: Evidence) -> Score | None:
         return None
     known = [point for point in points if point is not None]
     sign = 1 if asked.extreme == "highest" else -1
-    best, chosen = max(known, key=lambda point: sign * (point.measured.accuracy or 0.0)), known[guess]
+    best, chosen = max(known, key=lambda point: sign * (point.measured.value or 0.0)), known[guess]
     measured = (
         f"{lesson.experiment.arm(best.arm).label} ended {asked.extreme}, at "
-        f"{(best.measured.accuracy or 0) * 100:.1f} %"
+        f"{(best.measured.value or 0) * 100:.1f} %"
     )
     if best is chosen:
         return Score(100, f"As you said: {measured}.")
     if _alike(best, chosen):
         return Score(
             80,
-            f"Measured: {measured}. Your choice cannot be told apart from it on {len(best.correct):,} "
-            "pictures.",
+            f"Measured: {measured}. Your choice cannot be told apart from it on {counted(evidence)}.",
         )
-    return Score(0, f"Measured: {measured}; your choice had {(chosen.measured.accuracy or 0) * 100:.1f} %.")
+    return Score(0, f"Measured: {measured}; your choice had {(chosen.measured.value or 0) * 100:.1f} %.")
 
 
 def _alike(one: ArmPoint, other: ArmPoint) -> bool:
+    if one.correct.is_floating_point():
+        difference = (one.correct - other.correct)[None]
+        low, high = interval(Case("alike", "accuracy", one.arm), difference, 0.95)
+        return bool(low[0] <= 0 <= high[0])
     b, c = int((one.correct & ~other.correct).sum()), int((~one.correct & other.correct).sum())
     drop = paired_drop(b, c, len(one.correct))
     return drop.low <= 0 <= drop.high

@@ -21,7 +21,7 @@ MATCHES = ("units", "params", "macs")
 EQUAL_IN = ("params", "macs", "latency")
 BY_HAND = ("no", "producers", "everywhere")
 COSTS = ("params", "nonzero_params", "macs", "dense", "csr", "bitmask", "deflate")
-QUANTITIES = ("accuracy", "told_apart", "agreement", "joint", "speed", *COSTS)
+QUANTITIES = ("accuracy", "kept", "told_apart", "agreement", "joint", "speed", *COSTS)
 VIEWS = ("curve", "sizes", "costs", "times", "matrices", "agreement", "spread")
 PICTURES = ("layers", "magnitudes")
 PREDICTIONS = ("curve", "number", "verdict", "arm")
@@ -119,10 +119,11 @@ class Experiment:
 class Case:
     """One comparison that a claim rests on: a quantity of an arm, against another arm or the dense model.
 
-    accuracy is a difference (arm - against); told_apart asks whether that difference is beyond noise;
-    agreement is the share of equal answers; joint is the arm's loss minus the sum of the losses of `sum_of`;
-    speed is time of `against` / time of the arm; costs are ratios arm / against. The case says yes if the
-    value is within (above, below).
+    accuracy is a difference (arm - against); kept is the share of the dense model's right answers that are
+    left, minus that of another arm if there is one, perhaps of another model; told_apart asks whether a
+    difference is beyond noise; agreement is the share of equal answers; joint is the arm's loss minus the sum
+    of the losses of `sum_of`; speed is time of `against` / time of the arm; costs are ratios arm / against.
+    The case says yes if the value is within (above, below).
 
     Args:
         name: in a few words, for sentences such as "holds for NAME at 50 %".

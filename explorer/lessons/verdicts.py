@@ -131,11 +131,42 @@ def values_of(case: Case, x: float, evidence: Evidence) -> Tensor | None:
     if case.quantity in COSTS:
         own_cost, whole = cost_of(point.measured, case.quantity), cost_of(against.measured, case.quantity)
         return torch.tensor([own_cost / whole]).double() if own_cost is not None and whole else None
+    if case.quantity == "kept":
+        return _kept(case, x, evidence)
     if case.quantity == "agreement":
         return (point.predictions == against.predictions).double()
     if case.quantity == "joint":
         return _joint(case, x, evidence)
     return point.correct.double() - against.correct.double()
+
+
+def _kept(case: Case, x: float, evidence: Evidence) -> Tensor | None:
+    """Return numbers whose mean is the share of the dense model's right answers that an arm still gives,
+    minus that of the other arm, and whose spread is that of this mean (the delta method).
+
+    Two arms may have different models and samples. Theirs are then put one after the other, each stretched so
+    that the variance of the mean of all is the sum of the variances of both.
+    """
+    shares = [_share_kept(name, x, evidence) for name in (case.arm, case.against) if name != DENSE]
+    known = [share for share in shares if share is not None]
+    if len(known) < len(shares):
+        return None
+    if len(known) == 1:
+        return known[0]
+    own, other = known
+    total, difference = len(own) + len(other), own.mean() - other.mean()
+    parts = [sign * total / len(one) * (one - one.mean()) for sign, one in ((1, own), (-1, other))]
+    return torch.cat(parts) + difference
+
+
+def _share_kept(arm: str, x: float, evidence: Evidence) -> Tensor | None:
+    """Return the share of right answers that an arm keeps, linearised: one number for each sample."""
+    point, dense = evidence.at(arm, x), evidence.dense.get(arm)
+    if point is None or dense is None or not bool(dense.correct.any()):
+        return None
+    own, base = point.correct.double(), dense.correct.double()
+    share = own.mean() / base.mean()
+    return share + (own - share * base) / base.mean()
 
 
 def _reference_times(case: Case, x: float, evidence: Evidence) -> tuple[float, ...] | None:
@@ -175,7 +206,8 @@ def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]
     """Return the interval of each row of (rows, n): exact for counts, of the mean for samples, of the median
     for times.
 
-    The mean's has one observation of +1 and one of -1 added (0 and 1 for shares), which for two models on the
+    The mean's has one observation of +1 and one of -1 added (0 and 1 for shares; around the mean for what is
+    kept), which for two models on the
     same samples is the interval of Bonett and Price (2012, doi:10.3102/1076998611411915): it has a width even
     if nothing flips.
     """
@@ -183,8 +215,9 @@ def interval(case: Case, samples: Tensor, level: float) -> tuple[Tensor, Tensor]
         return samples[:, 0], samples[:, 0]
     if case.quantity == "speed":
         return _median_interval(samples, level)
-    ends = (0.0, 1.0) if case.quantity == "agreement" else (-1.0, 1.0)
-    padded = torch.cat([samples, torch.tensor(ends).double().expand(len(samples), 2)], 1)
+    ends = torch.tensor((0.0, 1.0) if case.quantity == "agreement" else (-1.0, 1.0)).double()
+    ends = ends.expand(len(samples), 2) + (samples.mean(1, keepdim=True) if case.quantity == "kept" else 0)
+    padded = torch.cat([samples, ends], 1)
     half = NormalDist().inv_cdf((1 + level) / 2) * padded.std(1, correction=0) / math.sqrt(padded.shape[1])
     return padded.mean(1) - half, padded.mean(1) + half
 

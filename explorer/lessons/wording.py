@@ -5,11 +5,20 @@ from collections.abc import Sequence
 
 from ..words import LABELS
 from .evidence import Evidence
-from .values import COSTS, VERDICTS, Lesson
+from .values import COSTS, DENSE, VERDICTS, Case, Lesson
 from .verdicts import CaseComparison, Finding, Said
 
 SAYS = {"yes": "yes", "no": "no", "open": "cannot be told"}
 FORMATS = {"dense": "ordinary file", "csr": "CSR file", "bitmask": "bitmask file", "deflate": "zipped file"}
+
+
+def counted(evidence: Evidence) -> str:
+    """Return on how many samples was measured, such as "450 pictures", or "512 pictures and 48 documents"."""
+    words: dict[str, int] = {}
+    for point in evidence.dense.values():
+        word = "documents" if point.correct.is_floating_point() else "pictures"
+        words[word] = max(words.get(word, 0), len(point.correct))
+    return " and ".join(f"{count:,} {word}" for word, count in sorted(words.items(), reverse=True))
 
 
 def headline(finding: Finding) -> str:
@@ -77,6 +86,9 @@ def value(comparison: CaseComparison) -> str:
     if case.quantity == "agreement":
         between = f"{comparison.low * scale:.1f} to {min(comparison.high, 1.0) * scale:.1f}"
         return f"{comparison.estimate * scale:.1f} % equal answers ({between})"
+    if case.quantity == "kept" and case.against == DENSE:
+        between = f"{comparison.low * scale:.1f} to {comparison.high * scale:.1f}"
+        return f"{comparison.estimate * scale:.1f} % of the right answers ({between})"
     between = f"{comparison.low * scale:+.1f} to {comparison.high * scale:+.1f}"
     return f"{comparison.estimate * scale:+.1f} points ({between})"
 
@@ -91,17 +103,19 @@ def wanted(comparison: CaseComparison) -> str:
     if case.quantity == "told_apart":
         return "other than 0"
     ends = [
-        f"{word} {_bound(case.quantity, bound)}"
+        f"{word} {_bound(case, bound)}"
         for word, bound in (("above", case.above), ("below", case.below))
         if abs(bound) != float("inf")
     ]
     return " and ".join(ends)
 
 
-def _bound(quantity: str, bound: float) -> str:
-    if quantity == "speed":
+def _bound(case: Case, bound: float) -> str:
+    if case.quantity == "speed":
         return f"{bound:g} ×"
-    return f"{bound * 100:g} {'%' if quantity in COSTS or quantity == 'agreement' else 'points'}"
+    is_kept = case.quantity == "kept" and case.against == DENSE
+    is_share = case.quantity in COSTS or case.quantity == "agreement" or is_kept
+    return f"{bound * 100:g} {'%' if is_share else 'points'}"
 
 
 def says(said: Said) -> str:

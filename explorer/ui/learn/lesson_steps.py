@@ -179,7 +179,7 @@ def _conditions(lesson: Lesson, evidence: Evidence) -> str:
     trained = chance if any(arm.training for arm in lesson.experiment.arms) else ""
     clock = f" Clock: batches of {sizes}, all models in turn." if evidence.times else ""
     return (
-        f"Measured on {wording.networks(lesson, evidence)}: {evidence.samples:,} pictures of the tuning "
+        f"Measured on {wording.networks(lesson, evidence)}: {wording.counted(evidence)} of the tuning "
         f"split. {UNITS.get(where['device'], where['device']).capitalize()}: {where['device_name']}, "
         f"{threads} thread{'s' * (threads != 1)}, torch {where['torch']}.{clock} Bars on accuracies cover "
         f"95 %{', those on times 8 of 10 rounds' if evidence.times else ''}.{trained}"

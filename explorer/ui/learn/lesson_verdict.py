@@ -48,7 +48,7 @@ def _draw_finding(lesson: Lesson, evidence: Evidence) -> None:
     st.caption(
         layout.plain(
             f"Ranges at {finding.level * 100:.1f} %, so that together they err in 5 % of cases at most. The "
-            f"verdict was the same in {finding.stability * 100:.0f} % of 400 repetitions with pictures and "
+            f"verdict was the same in {finding.stability * 100:.0f} % of 400 repetitions with samples and "
             "clock rounds drawn again; below 95 % it is withdrawn."
         )
     )

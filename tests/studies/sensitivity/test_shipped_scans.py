@@ -23,7 +23,7 @@ from explorer.values.recipe import Recipe
 
 GRANULARITIES = ("channel", "weight")
 # measured when somebody first asks; `train-sample NAME --sensitivity` writes them
-WITHOUT = {("shapes-detector", "weight"), ("code-lm", "weight")}
+WITHOUT = {("shapes-detector", "weight")}
 DIGITS = Conditions(device="cpu", latency=False)
 
 

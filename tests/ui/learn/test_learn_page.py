@@ -116,7 +116,7 @@ def test_every_screen_of_a_lesson_runs(name):
     for place, step in enumerate(learner.steps(lesson)):
         assert query(app, "step") == str(place + 1)
         if step == learner.VERDICT:
-            until(app, "repetitions with pictures")
+            until(app, "repetitions with samples")
         if place + 1 < len(learner.steps(lesson)):
             clicked(app, "step on")
     assert not app.error
