@@ -18,7 +18,7 @@ PROSE = [ROOT / "README.md", *sorted((PACKAGE / "guide").rglob("*.md"))]
 EXCEPTED = {
     "add_arguments": "each verb of the command line has one, which its parser calls",
     "bordering": "the package itself calls it when a public verb is taken from it",
-    "to_bytes": "writes the formats whose sizes are counted without writing them: what the counts are proven by",
+    "to_bytes": "writes the formats whose sizes are counted without it: the counts are proven by it",
 }
 CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
 
