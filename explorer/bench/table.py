@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import UnknownNameError
 from ..machine.environment import environment, usable_cores
 from ..values.progress import Step, Work, reached
+from .cluster import sharing
 from .compacting import compaction
 from .effort import FULL, Effort
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
@@ -30,8 +31,9 @@ PARTS: dict[str, Callable[[Effort, str], Iterator[TimedRow]]] = {
     "scan_adaptive": adaptive,
     "scan_adaptive_others": adaptive_others,
     "scan_within": within,
+    "cluster": sharing,
 }
-ON_REQUEST = ("repair_large", "scan_adaptive_others", "scan_within")  # take minutes
+ON_REQUEST = ("repair_large", "scan_adaptive_others", "scan_within", "cluster")  # take minutes
 DEFAULT = tuple(name for name in PARTS if name not in ON_REQUEST)
 PACKAGES = ("torch-pruning", "torchvision", "streamlit")
 

@@ -6,6 +6,7 @@ import json
 import logging
 import queue
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ AWAY_S = 120.0  # that a scheduler may be away before the study ends with an err
 RETRY_S = 1.0
 LOOK_S = 0.005  # between two steps that wait for workers: on the page others use this thread
 GPU, MEMORY = "GPU", "MEMORY"  # names of Dask's worker resources; MEMORY is in bytes
+PIECES = 10_000
 ROOM = 4  # times the model's weights, that a piece of work may need
 LOST = (OSError, CancelledError, asyncio.CancelledError)  # raised where the other end has gone
 Result = dict[str, Any]
@@ -66,6 +68,8 @@ class Cluster:
         self._lost: float | None = None  # when the scheduler was last seen
         self._tried = 0.0
         self._asked = 0
+        # of the last results: seconds on a worker, bytes
+        self.pieces: deque[tuple[float, int]] = deque(maxlen=PIECES)
         self._results.make_room()
         self._begin()
 
@@ -244,13 +248,15 @@ class Cluster:
         if state == "finished":
             self._lost = None
             try:
-                known = json.loads(answer.future.result(timeout=AWAY_S))
+                text = answer.future.result(timeout=AWAY_S)
+                known = json.loads(text)
             except (OSError, TimeoutError, RuntimeError, CancelledError):
                 self._ask_again(answer)
                 return False
             if "error" in known:
                 raise ExplorerError(known["error"])
             answer.known, answer.future = known, None
+            self.pieces.append((float(known.get("seconds", 0.0)), len(text)))
             self._results.put(answer.item, known)
             return True
         if state == "error" and answer.tries >= MOST_TRIES:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import threading
+import time
 from typing import Any
 
 import torch
@@ -45,7 +46,9 @@ def work(text: str) -> str:
     known = store.get(item)
     if known is None:
         with _turn:
+            began = time.perf_counter()
             known = _done(item, where)
+            known["seconds"] = time.perf_counter() - began
         if "error" not in known:
             store.put(item, known)
     return json.dumps(known)

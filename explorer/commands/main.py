@@ -4,6 +4,7 @@ code.
 
 import argparse
 import contextlib
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from .verbs import MODULES, PROGRAM, VERBS
 
 SERVING = (None, "class")  # they print no result
 BAD_INPUT, INTERRUPTED = 2, 130
+LONGEST = 500  # characters of what argparse says, which quotes arguments whole
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +31,8 @@ class Parser(argparse.ArgumentParser):
             result().write(message)
 
     def error(self, message: str) -> NoReturn:
-        raise ExplorerError(f"{message[:1].upper()}{message[1:].rstrip('.')}; see '{self.prog} --help'.")
+        said = message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
+        raise ExplorerError(f"{said[:1].upper()}{said[1:].rstrip('.')}; see '{self.prog} --help'.")
 
 
 def _verbs_text() -> str:
@@ -101,6 +104,9 @@ def _told(error: BaseException) -> int | None:
         return INTERRUPTED
     if isinstance(error, SystemExit):  # --help, --version, and an audit that fails
         return _flushed() or int(error.code or 0)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        say(f"Path {str(error.filename)[:80]!r}... is longer than this system allows; give a shorter one.")
+        return BAD_INPUT
     if isinstance(error, OSError) and error.filename is None:
         return _unwritten(error)
     if isinstance(error, MemoryError) or "not enough memory" in str(error):

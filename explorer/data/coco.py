@@ -1,7 +1,6 @@
 """Pictures with boxes, described by one JSON file in the form of COCO (Lin et al. 2014, arXiv:1405.0312)."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from .boxed_pictures import BoxedPicture, BoxedSet, boxed_task, within
 from .pictures import check_pictures
 from .reader import ANY, Reader, check_request, class_name
 
+IDS = (int, str)
+FARTHEST = 10**6  # pixels
 MAX_BYTES = 1024**3
 PICTURES, LABELS = ("images", "pictures"), ("position", "id")
 SLACK = 1.0  # pixels that a box may reach outside its picture, by rounding
@@ -93,11 +94,12 @@ def _is_table(part: object) -> bool:
 
 def _categories(described: Mapping[str, Any], source: Path) -> dict[int, str]:
     """Return id -> name, in the order of the ids."""
-    names = {row.get("id"): row.get("name") for row in described["categories"]}
-    if not names or not all(isinstance(key, int) and key >= 0 for key in names):
+    rows = described["categories"]
+    if not rows or not all(isinstance(row.get("id"), int) and row["id"] >= 0 for row in rows):
         raise LoadError(
             f"Each category of {source.name!r} needs an 'id', a whole number from 0, and a 'name'."
         )
+    names = {row["id"]: row.get("name") for row in rows}
     return {key: class_name(names[key]) for key in sorted(names)}
 
 
@@ -106,13 +108,21 @@ def _listed(
 ) -> tuple[list[BoxedPicture], int]:
     """Return the pictures in the order of the file, and how many boxes were left out."""
     boxes: dict[Any, list[tuple[float, ...]]] = {}
-    sizes = {row.get("id"): _size(row, source) for row in described["images"]}
+    sizes: dict[Any, tuple[int, int]] = {}
+    for row in described["images"]:
+        size = _size(row, source)
+        if row["id"] in sizes:
+            raise LoadError(
+                f"{source.name!r} lists picture {row['id']!r} twice; export the annotations again."
+            )
+        sizes[row["id"]] = size
     left_out = 0
     for place, row in enumerate(described["annotations"]):
         key, category, box = row.get("image_id"), row.get("category_id"), row.get("bbox")
         where = f"Annotation {place} of {source.name!r}"
-        if key not in sizes or category not in numbers:
-            what = "picture" if key not in sizes else "category"
+        is_listed = isinstance(key, IDS) and key in sizes
+        if not is_listed or not isinstance(category, int) or category not in numbers:
+            what = "category" if is_listed else "picture"
             raise LoadError(
                 f"{where} names a {what} that the file does not list; add it, or remove the annotation."
             )
@@ -129,7 +139,8 @@ def _listed(
 
 def _size(row: Mapping[str, Any], source: Path) -> tuple[int, int]:
     width, height = row.get("width"), row.get("height")
-    if not all(isinstance(side, int) and side > 0 for side in (width, height)) or "id" not in row:
+    fits = all(isinstance(side, int) and 0 < side <= FARTHEST for side in (width, height))
+    if not fits or not isinstance(row.get("id"), IDS):
         raise LoadError(
             f"Each picture of {source.name!r} needs 'id', 'file_name', 'width' and 'height' in whole pixels, "
             f"got {str(dict(row))[:120]}."
@@ -151,7 +162,7 @@ def _is_box(box: object) -> bool:
     return (
         isinstance(box, list)
         and len(box) == 4
-        and all(isinstance(n, int | float) and math.isfinite(n) for n in box)
+        and all(isinstance(n, int | float) and abs(n) <= FARTHEST for n in box)
     )
 
 

@@ -10,7 +10,8 @@ from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
 
 LEFT, RIGHT = (0.0, 0.47), (0.53, 1.0)
 SHOWN = 60  # rows; if there are more layers, the largest
-STRIPED = {"after, non-zero": "/"}  # whose green is the grey of "before" to people with deuteranopia
+# whose green is the grey of "before" to people with deuteranopia
+STRIPED = {"after, non-zero": {"shape": "/", "fillmode": "overlay", "solidity": 0.15}}
 ROOM = 1.3  # rows of usual height that one row of three bars takes
 
 
@@ -76,6 +77,6 @@ def _bars(names: list[str], amounts: list[int], name: str, colour: str, panel: s
         name=name,
         legendgroup=name,
         showlegend=panel == "x",
-        marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": STRIPED.get(name, "")}},
+        marker={"color": colour, "line": {"width": 0}, "pattern": STRIPED.get(name, {})},
         hovertemplate=f"%{{y}}, {name}: %{{x:,}}<extra></extra>",
     )

@@ -11,7 +11,8 @@ from ..words import LABELS
 from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 
 NAMED = 40  # layers up to which each is named on the axis; if there are more, evenly spaced ones
-STRIPED = {"after": "/"}  # whose green is the grey of "before" to people with deuteranopia
+# whose green is the grey of "before" to people with deuteranopia
+STRIPED = {"after": {"shape": "/", "fillmode": "overlay", "solidity": 0.15}}
 WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the space that a layer has
 
 
@@ -77,7 +78,7 @@ def _add_bars(
                 y=[q[high] - q[low] for q in quantiles],
                 width=widths,
                 opacity=opacity,
-                marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": STRIPED.get(which, "")}},
+                marker={"color": colour, "line": {"width": 0}, "pattern": STRIPED.get(which, {})},
                 name=which,
                 legendgroup=which,
                 showlegend=opacity > 0.5,

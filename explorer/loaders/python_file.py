@@ -27,7 +27,7 @@ from .own_inputs import Declared, Inputs, declared, fitting, trouble
 from .own_weights import check_plain, fold_masks
 from .weights import load_weights
 
-SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d+([x+]\d+)*))?\Z")
+SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d{1,9}([x+]\d{1,9})*))?\Z")
 
 
 @LOADERS.register("python_file", rank=5, local_only=True)
@@ -191,8 +191,8 @@ def _inputs(said: Declared, model: nn.Module, path: Path) -> Inputs:
         LoadError: it runs on none of those that were tried.
     """
     own = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
-    model.eval().cpu().float()
     try:
+        model.eval().cpu().float()
         return fitting(model, said)
     except (Exception, SystemExit) as error:  # the border of the user's code
         for dtype in own - {torch.float32}:

@@ -16,6 +16,7 @@ from .refolding import Fold, foldings, pieces_of
 from .weight_files import UNREADABLE, Form, Weights, damaged, open_weights
 
 SAME = "only weights of the same architecture fit; choose the model that they were trained for."
+LONGEST_SHAPE = 80  # characters of a shape that is quoted
 LONGEST_NAME = 1000  # characters of a tensor's name
 COUNTER = (
     "num_batches_tracked"  # of batch norms: older files lack it, and nothing that is measured here needs it
@@ -60,6 +61,12 @@ def _missing(expected: Mapping[str, Tensor], found: Mapping[str, Form]) -> list[
     ]
 
 
+def _shortened(shape: tuple[int, ...]) -> str:
+    """Return a shape as text; a file may claim one of a hundred thousand dimensions."""
+    text = str(shape)
+    return text if len(text) <= LONGEST_SHAPE else f"{text[:LONGEST_SHAPE]}... of {len(shape):,} dimensions"
+
+
 def _is_number(form: Form, tensor: Tensor) -> bool:
     """Whether the types match: floats of any width fit floats; whole numbers and booleans must be equal."""
     is_float, is_complex = form.dtype.startswith(("F", "BF")), form.dtype.startswith("C")
@@ -88,7 +95,7 @@ def check_forms(forms: Mapping[str, Form], model: nn.Module, source: str) -> Non
     if misshapen:
         name, shape, wanted = misshapen[0]
         more = f" (and {len(misshapen) - 1:,} more have other shapes)" if len(misshapen) > 1 else ""
-        wrong.append(f"{name!r} in {source!r} has shape {shape} instead of {wanted}{more}")
+        wrong.append(f"{name!r} in {source!r} has shape {_shortened(shape)} instead of {wanted}{more}")
     if other := [name for name, form, tensor in both if not _is_number(form, tensor)]:
         wrong.append(
             f"{source!r} holds {_listed(other)} as {forms[other[0]].dtype}, not as numbers of the model's "

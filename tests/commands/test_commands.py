@@ -516,6 +516,10 @@ BAD = {
     "prune digits-mlp --pattern 4:2": "Pattern must be 'free' or n:m with n < m",
     "prune digits-mlp --samples 0": "The number of samples must be from 1 to 450, got 0.",
     "prune digits-mlp --samples many": "Argument --samples: invalid int value: 'many'",
+    f"prune digits-mlp --seed {'9' * 6000}": "Argument --seed: invalid int value: '9999",
+    f"prune digits-mlp --checkpoint {'w' * 6000}": "'... is longer than this system allows",
+    f"prune digits-mlp --data folder:{'d' * 6000}": "'... is longer than this system allows",
+    f"profile net.py:make@3x{'9' * 6000}": "A model of your own is named path/file.py:factory or",
     "prune digits-mlp --device tpu": "No device named 'tpu'. Available: auto, cpu, cuda, mps.",
     "prune digits-mlp --data shapes": "Inputs of data set 'shapes' have the shape (3, 32, 32), but "
     "'digits-mlp' reads (1, 8, 8).",

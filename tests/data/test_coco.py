@@ -109,6 +109,14 @@ def first(part, **changes):
         (first("images", width=-1), "needs 'id', 'file_name', 'width' and 'height'"),
         (first("images", file_name="../instances.json"), "is not in images/; put it there"),
         (lambda d: d["annotations"].clear(), "No picture in .* has boxes"),
+        (first("annotations", bbox=[1, 2, 3, 10**400]), "needs 'bbox', four numbers"),
+        (first("annotations", bbox=[float("nan"), 2, 3, 4]), "needs 'bbox', four numbers"),
+        (first("annotations", image_id=[7]), "names a picture that the file does not list"),
+        (first("annotations", category_id={}), "names a category that the file does not list"),
+        (first("images", id=[7]), "needs 'id', 'file_name', 'width' and 'height'"),
+        (first("images", width=10**400), "needs 'id', 'file_name', 'width' and 'height'"),
+        (first("images", id=8), r"'instances\.json' lists picture 8 twice; export the annotations again"),
+        (first("categories", id=[0]), "needs an 'id', a whole number from 0"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path, change, sentence):

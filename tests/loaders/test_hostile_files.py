@@ -293,6 +293,7 @@ ABSURD = {
     "a shape beyond the data": entry([10**6, 10**6], 0, 16),
     "a shape beyond all numbers": entry([2**63, 2**63], 0, 16),
     "a negative shape": entry([-2, -2], 0, 16),
+    "a hundred thousand dimensions": entry([1] * 100_000, 0, 16),
 }
 
 

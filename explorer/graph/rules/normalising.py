@@ -122,7 +122,8 @@ POOLS = (
 @rule(*POOLS)
 def pool(call: Call) -> Any:
     source = call.args[0]
-    arrays = channels(call, source, channel_of(call), f"pooled along a labelled dimension in {call.where}")
+    why = f"pooled together with the channels next to it in {call.where}"
+    arrays = channels(call, source, channel_of(call), why)
     return arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]
 
 

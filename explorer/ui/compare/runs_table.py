@@ -108,6 +108,7 @@ def _dense_row(shown: Sequence[Run]) -> dict[str, Any]:
     return {
         "called": "dense model",
         "drop": "" if several else None,
+        "verdict": "",
         "value": _value(dense) if several else number,
         "range": _range(dense),
         "ground": _measured_on(run),
