@@ -101,15 +101,15 @@ def filmed(page: Page, part: int = 0) -> dict[str, Any]:
 
 def jumps(film: dict[str, Any], most: float = MOST) -> list[Jump]:
     """What moved by more than `most` pixels between two frames in which it was there."""
-    found, before = [], dict[int, list[float]]()
+    moved, before = [], dict[int, list[float]]()
     for at, boxes in film["frames"]:
         now = {name: place for name, *place in boxes}
         for name in now.keys() & before.keys():
             by = (now[name][0] - before[name][0], now[name][1] - before[name][1])
             if max(map(abs, by)) > most:
-                found.append(Jump(" ".join(filter(None, film["names"][name])), round(at), by))
+                moved.append(Jump(" ".join(filter(None, film["names"][name])), round(at), by))
         before = {**before, **now}
-    return found
+    return moved
 
 
 def opened(page: Page, server: str, model: str, query: str = "") -> Page:
@@ -160,14 +160,14 @@ def main() -> None:
 def _write(
     model: str, film: dict[str, Any], shots: Sequence[bytes], folder: Path | None, gallery: Path | None
 ) -> None:
-    found = jumps(film)
-    print(f"{model}: {len(film['frames'])} frames, {len(found)} jumps", flush=True)
-    for jump in found:
+    moved = jumps(film)
+    print(f"{model}: {len(film['frames'])} frames, {len(moved)} jumps", flush=True)
+    for jump in moved:
         print(f"  {jump.at_ms:6.0f} ms  {jump.by[0]:+7.1f} {jump.by[1]:+7.1f}  {jump.what}")
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{model}.json").write_text(
-            json.dumps({**film, "jumps": [asdict(jump) for jump in found]}), encoding="utf-8"
+            json.dumps({**film, "jumps": [asdict(jump) for jump in moved]}), encoding="utf-8"
         )
     if gallery:
         gallery.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from ..engine.conditions import Conditions
 from ..graph.analysed import Analysed
 from ..machine.paths import CACHE_VARIABLE
 from ..studies.sensitivity.values import ScanPlan
+from ..values.granularity import CHANNEL
 from ..values.progress import outcome
 from .effort import Effort, opened
 from .scans import EXACT_RATIOS
@@ -68,7 +69,7 @@ def _of(kind: type[Cluster], workers: int, place: Path) -> Iterator[Cluster]:
 
 def _scanned(model: Analysed, cluster: Cluster, shift: float) -> None:
     """Scan with ratios that are a little higher, so that no result is known."""
-    plan = ScanPlan("channel", tuple(ratio + shift for ratio in EXACT_RATIOS), None)
+    plan = ScanPlan(CHANNEL, tuple(ratio + shift for ratio in EXACT_RATIOS), None)
     source = SubjectSource(model.subject.name).of(model.subject)
     with tempfile.TemporaryDirectory() as folder:
         outcome(scan(cluster, source, model, plan, Conditions(device="cpu"), Path(folder)))
@@ -104,12 +105,12 @@ def simulated(model: Analysed, worker: Cluster, start: float) -> TimedRow:
     units = [seconds for seconds, _ in pieces]
     value = share(units, MANY, start, handling)
     mean = sum(size for _, size in pieces) / len(pieces) / 1000
-    told = (
+    times = (
         f"simulated: {len(pieces)} pieces, the longest {max(units):.2f} s, start-up {start:.1f} s, results "
         f"of {mean:.0f} kB taken in {1000 * handling:.0f} ms each"
     )
     details = {"model": model.subject.name, "simulated": True, "seconds": time.perf_counter() - began}
-    return TimedRow(f"cluster_efficiency_{MANY}_simulated", value, value, value, told, details=details)
+    return TimedRow(f"cluster_efficiency_{MANY}_simulated", value, value, value, times, details=details)
 
 
 def share(units: Sequence[float], workers: int, start: float, handling: float) -> float:

@@ -143,10 +143,10 @@ def _picked(member: IO[bytes], form: Form, numbers: ndarray) -> ndarray:
     size = math.prod(shape[1:]) * dtype.itemsize
     step = max(1, AT_ONCE // max(1, size))
     order = np.argsort(numbers, kind="stable")
-    wanted, found = numbers[order], np.empty((len(numbers), *shape[1:]), dtype)
+    wanted, rows = numbers[order], np.empty((len(numbers), *shape[1:]), dtype)
     for start in range(0, shape[0], step):
         count = min(step, shape[0] - start)
         piece = np.frombuffer(member.read(count * size), dtype).reshape(count, *shape[1:])
         low, high = np.searchsorted(wanted, (start, start + count))
-        found[order[low:high]] = piece[wanted[low:high] - start]
-    return found
+        rows[order[low:high]] = piece[wanted[low:high] - start]
+    return rows

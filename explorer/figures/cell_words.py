@@ -21,17 +21,17 @@ def cell_words(cells: go.Heatmap, scale: Scale, ends: tuple[float, float], size:
         cells: with x, y, z and text; cells without a value, or with empty text, get no words.
         scale, ends: the colours of z, opaque wherever there is text, and the z of the first and last colour.
     """
-    found = [
+    worded = [
         (x, y, word, (float(z) - ends[0]) / ((ends[1] - ends[0]) or 1))
         for y, values, row in zip(cells.y, cells.z, cells.text or (), strict=False)
         for x, z, word in zip(cells.x, values, row, strict=True)
         if word and z is not None
     ]
-    colours = colours_at(scale, [place for _, _, _, place in found])
+    colours = colours_at(scale, [place for _, _, _, place in worded])
     return go.Scatter(
-        x=[x for x, _, _, _ in found],
-        y=[y for _, y, _, _ in found],
-        text=[word for _, _, word, _ in found],
+        x=[x for x, _, _, _ in worded],
+        y=[y for _, y, _, _ in worded],
+        text=[word for _, _, word, _ in worded],
         mode="text",
         textfont={"size": size, "color": [ink(colour) for colour in colours]},
         hoverinfo="skip",

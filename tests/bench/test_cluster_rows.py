@@ -22,7 +22,7 @@ def local():
 
 
 @pytest.fixture
-def made(local, tmp_path, monkeypatch, one_thread):
+def connected(local, tmp_path, monkeypatch, one_thread):
     """Makes connections to it, each with results of its own."""
     monkeypatch.setenv(paths.CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(module, "EXACT_RATIOS", (0.4,))
@@ -38,8 +38,8 @@ def made(local, tmp_path, monkeypatch, one_thread):
         one.close()
 
 
-def test_the_row_is_one_workers_time_over_twice_that_of_two(made):
-    one, two = made(), made()
+def test_the_row_is_one_workers_time_over_twice_that_of_two(connected):
+    one, two = connected(), connected()
     found = timed(opened("digits-mlp"), one, two, 1)
     seconds = found.details
     assert found.value == pytest.approx(seconds["baseline_seconds"] / (2 * seconds["seconds"]))
@@ -47,8 +47,8 @@ def test_the_row_is_one_workers_time_over_twice_that_of_two(made):
     assert len(one.pieces) > 0 and all(took > 0 and size > 0 for took, size in one.pieces)
 
 
-def test_a_simulation_says_that_it_is_one_and_has_as_many_pieces_as_all_would_get(made):
-    few, many = made(), made(AsIfMany)
+def test_a_simulation_says_that_it_is_one_and_has_as_many_pieces_as_all_would_get(connected):
+    few, many = connected(), connected(AsIfMany)
     module._scanned(opened("digits-mlp"), few, 0.0)
     found = simulated(opened("digits-mlp"), many, 1.0)
     assert found.name == f"cluster_efficiency_{MANY}_simulated" and found.baseline.startswith("simulated: ")

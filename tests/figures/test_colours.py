@@ -82,7 +82,7 @@ def seen(trace, page: str, vision: np.ndarray) -> np.ndarray:
 def alike(figure: go.Figure) -> list[str]:
     """The pairs of traces in the legend that somebody cannot tell from each other."""
     named = [trace for trace in figure.data if trace.name and trace.showlegend is not False]
-    found = []
+    unlike = []
     for one, other in itertools.combinations(named, 2):
         if one.name == other.name or form(one) != form(other):
             continue
@@ -90,8 +90,8 @@ def alike(figure: go.Figure) -> list[str]:
             apart = seen(one, page, vision) - seen(other, page, vision)
             enough = abs(apart[0]) >= LIGHTNESS or (one.type == "bar" and np.linalg.norm(apart) >= AREAS)
             if not enough:
-                found.append(f"{one.name} and {other.name} ({name}, {theme})")
-    return found
+                unlike.append(f"{one.name} and {other.name} ({name}, {theme})")
+    return unlike
 
 
 def looks(*marks: tuple[str, str] | tuple[str, str, str]) -> go.Figure:
@@ -193,13 +193,15 @@ def test_words_on_cells_can_be_read(name):
 
 @pytest.mark.parametrize("scale", ["Cividis", "Cividis_r", "PuOr_r"])
 def test_either_ink_reads_on_every_colour_and_plotly_s_own_does_not(scale):
-    found = [
+    lights = [
         luminance(colour) for colour in colours_at(get_colorscale(scale), np.linspace(0, 1, 101).tolist())
     ]
     black, white = (luminance(tuple(rgb(one))) for one in INKS)
-    assert min(max(contrast(black, one), contrast(white, one)) for one in found) >= READABLE
+    assert min(max(contrast(black, one), contrast(white, one)) for one in lights) >= READABLE
     grey = luminance(tuple(rgb("#444444")))
-    assert min(max(contrast(grey, one), contrast(white, one)) for one in found) < READABLE  # negative control
+    assert (
+        min(max(contrast(grey, one), contrast(white, one)) for one in lights) < READABLE
+    )  # negative control
 
 
 def test_numbers_of_a_difference_stand_on_opaque_cells_only():

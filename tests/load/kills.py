@@ -91,14 +91,14 @@ class Home:
 
     def processes(self) -> list[int]:
         """The processes that use this folder, but this one."""
-        mark, found = f"{paths.CACHE_VARIABLE}={self.folder}".encode(), []
+        mark, users = f"{paths.CACHE_VARIABLE}={self.folder}".encode(), []
         for place in Path("/proc").glob("[0-9]*"):
             try:
                 if mark in (place / "environ").read_bytes().split(b"\0"):
-                    found.append(int(place.name))
+                    users.append(int(place.name))
             except OSError:
                 continue
-        return found
+        return users
 
     def orphans(self) -> list[int]:
         """Processes that are left some seconds after the server was killed."""
@@ -181,7 +181,7 @@ def finished(home: Home, server: serving.Server, model: Analysed) -> Results:
     """
     with working(server) as tabs:
         end = time.monotonic() + PATIENCE_S
-        while (found := home.results(model)) is None:
+        while (ended := home.results(model)) is None:
             if time.monotonic() > end:
                 raise TimeoutError(f"no results within {PATIENCE_S:g} s")
             for tab in tabs:
@@ -189,7 +189,7 @@ def finished(home: Home, server: serving.Server, model: Analysed) -> Results:
         errors = [error for tab in tabs for error in tab.errors]
         if errors:
             raise RuntimeError(errors[0])
-        return found
+        return ended
 
 
 def main(times: int, seed: int, words: list[str]) -> int:
@@ -233,13 +233,13 @@ def main(times: int, seed: int, words: list[str]) -> int:
 
 def damaged(folder: Path) -> list[Path]:
     """Files of JSON in a folder that are not whole."""
-    found = []
+    results = []
     for path in folder.rglob("*.json"):
         try:
             json.loads(path.read_bytes())
         except ValueError:
-            found.append(path)
-    return found
+            results.append(path)
+    return results
 
 
 if __name__ == "__main__":

@@ -132,12 +132,12 @@ def memory_of(pid: int) -> tuple[int, int]:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0, 0
-    found = {
+    sizes = {
         name: int(rest.split()[0]) * 1024
         for name, _, rest in (line.partition(":") for line in lines)
         if name in ("VmHWM", "RssAnon")
     }
-    return found.get("VmHWM", 0), found.get("RssAnon", 0)
+    return sizes.get("VmHWM", 0), sizes.get("RssAnon", 0)
 
 
 def main(folder: Path, size: str, samples: int, only: list[str]) -> None:
