@@ -126,16 +126,17 @@ class Tab:
         self.until(lambda: self.runs > before)
 
     def press(self, key: str) -> None:
-        """Press one of Streamlit's buttons, and wait until the run that follows has ended."""
+        """Press one of Streamlit's buttons; the run that follows is not waited for, and a press on a part of
+        the page that is drawn anew meanwhile is lost.
+        """
         with self._changed:
-            before, (name, fragment) = self.runs, self.buttons[key]
+            name, fragment = self.buttons[key]
         message = self.request()
         message.rerun_script.page_script_hash = self.page
         message.rerun_script.fragment_id = fragment
         widget = message.rerun_script.widget_states.widgets.add()
         widget.id, widget.trigger_value = name, True
         self.send(message)
-        self.until(lambda: self.runs > before)
 
     def request(self, page: str = "", sent: tuple[Element, str, Any] | None = None) -> BackMsg:
         """What a browser sends for a run."""

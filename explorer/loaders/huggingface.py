@@ -140,7 +140,7 @@ def _check_numbers(value: Any, where: str, most: int = LARGEST) -> None:
         raise LoadError(f"{where[:120]} has {len(items):,} entries; up to {MOST:,} are taken.")
     for key, item in items:
         counts = any(word in str(key).lower() for word in COUNTS)
-        _check_numbers(item, f"{where}, {key!r},", MOST if counts else most)
+        _check_numbers(item, f"{where.rstrip(',')}, {key!r},", MOST if counts else most)
 
 
 def _model(

@@ -40,6 +40,14 @@ PLAN = ScanPlan("channel", recipe=RECIPE)
 PATIENCE_S = 600.0  # on a machine with neighbours
 GONE_S = 10.0  # until no process of a killed server is left
 RESULT = "result.safetensors"
+# page, the button that starts a piece of work, the one that stops it
+BEGUN = (
+    ("", "scan channels", "stop scan"),
+    ("recover", "start recovery", "stop recovery"),
+    ("", "write", "stop export"),
+)
+PRESSES, LOOKS = 4, 3
+LATEST_S = 20.0  # after the work began, a server is killed at the latest
 
 
 @dataclass(frozen=True)
@@ -130,21 +138,30 @@ def follow(tab: Tab) -> None:
         tab.run(page=tab.shown_page)
 
 
+def begin(tab: Tab, start: str, stop: str) -> None:
+    """Press a button until the one that stops the work is there: a page may be drawn anew meanwhile, and then
+    the press is lost. Work that has ended, before the kill or at once, has neither button.
+    """
+    for _ in range(PRESSES):
+        if start in tab.buttons:
+            tab.press(start)
+        for _ in range(LOOKS):
+            if stop in tab.buttons:
+                return
+            follow(tab)
+        tab.run(page=tab.shown_page)
+
+
 @contextmanager
 def working(server: serving.Server) -> Iterator[list[Tab]]:
     """A scan, a recovery and an export that were begun in three tabs."""
     query = f"model={MODEL}&recipe={RECIPE.to_url()}"
     with ExitStack() as stack:
         tabs = []
-        for page, button in (("", "scan channels"), ("recover", "start recovery"), ("", "write")):
+        for page, start, stop in BEGUN:
             tab = stack.enter_context(Tab(server, query, patience=PATIENCE_S))
             tab.open(page)
-            end = time.monotonic() + PATIENCE_S
-            while button not in tab.buttons:
-                follow(tab)
-                if time.monotonic() > end:
-                    raise TimeoutError(f"no button {button!r}: {tab.errors}")
-            tab.press(button)
+            begin(tab, start, stop)
             tabs.append(tab)
         yield tabs
 
@@ -184,7 +201,7 @@ def main(times: int, seed: int, words: list[str]) -> int:
         print(f"undisturbed: {len(expected.points)} points and a recovery in {usual:.1f} s", flush=True)
         for number in range(times):
             home.clear()
-            moment, began = random.uniform(0, usual), time.monotonic()
+            moment, began = random.uniform(0, min(usual, LATEST_S)), time.monotonic()
             with home.served() as server, working(server):
                 time.sleep(moment)
                 server.process.kill()
