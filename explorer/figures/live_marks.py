@@ -29,7 +29,7 @@ def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, uni
         axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown.
         metric, unit: name and unit of what decides, which no point says before the first is measured.
     """
-    figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit, "names": SHORT})
+    figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit})
     if unit == "%":
         figure.update_yaxes(range=[0, ABOVE])
     if axis != "latency":  # which may grow
@@ -39,6 +39,7 @@ def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, uni
     others = [trace for trace in drawn if trace is not own]
     figure.data = []
     figure.add_traces([*others, _trail(), own])
+    figure.layout.meta["names"] = {one.name: SHORT[one.name] for one in figure.data if one.name in SHORT}
     if not drawn:  # the sentence in place of data
         heading = metric_heading(metric)
         figure.layout.annotations = ()

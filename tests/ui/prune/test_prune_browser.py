@@ -19,6 +19,7 @@ expect, Page = sync_api.expect, sync_api.Page
 pytestmark = pytest.mark.browser
 SETTLED = "[data-testid=stApp][data-test-script-state=notRunning]"
 PATIENCE = 60_000  # ms, for a machine with neighbours
+SHORT_WAY = 154  # pixels that the cap of a short fader goes
 expect.set_options(timeout=PATIENCE)
 
 
@@ -85,8 +86,9 @@ class Open:
         expect(self.fader(name, bank)).to_have_attribute("aria-valuenow", f"{per_cent:g}")
 
     def drag(self, name: str, pixels: float, *, let_go: bool = True) -> None:
-        """Take the cap and pull it up by so many pixels."""
+        """Take the cap and pull it up by so many pixels of a short fader, or the same share of a long one."""
         cap = self.fader(name).locator(".thumb").bounding_box()
+        pixels *= max(1.0, (self.fader(name).bounding_box()["height"] - cap["height"]) / SHORT_WAY)
         x, y = cap["x"] + cap["width"] / 2, cap["y"] + cap["height"] / 2
         self.page.mouse.move(x, y)
         self.page.mouse.down()
