@@ -143,4 +143,8 @@ def fits(graph: ModelGraph, experiment: Experiment) -> str | None:
         parts = [(granularity, part_of(graph, granularity, role)) for granularity, role in roles]
     except ExplorerError as error:
         return str(error)
-    return "Two of the compared parts are one and the same here." if len(set(parts)) < len(parts) else None
+    return (
+        "This lesson compares two parts that are one and the same in this model; choose another model."
+        if len(set(parts)) < len(parts)
+        else None
+    )

@@ -18,6 +18,7 @@ from explorer.graph.export import graph_of
 from explorer.loaders.model_text import load
 from explorer.planning.allocate import allocate
 from explorer.planning.allocation import Allocation
+from explorer.pruning.checks import check_recipe
 from explorer.pruning.decision import decide, scores_for
 from explorer.registry import CRITERIA, Plugin
 from explorer.signals.calibration import Calibration
@@ -136,7 +137,7 @@ def test_wrong_parameters_are_refused():
 def test_a_channel_criterion_cannot_rate_weights():
     subject = with_data("chain")
     for call in (
-        lambda: decide(analyse(subject), Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
+        lambda: check_recipe(analyse(subject).profile, Recipe(weights={"fc": 0.5}, criterion=Choice("fpgm"))),
         lambda: allocate(
             analyse(subject), Recipe(criterion=Choice("fpgm")), Allocation(Choice("uniform"), 0.5, "weight")
         ),

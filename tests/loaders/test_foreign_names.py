@@ -89,7 +89,7 @@ def test_a_lesson_of_another_sample_is_read(place, tmp_path):
 def test_the_command_line_may_measure_a_lesson_on_code_of_its_own(tmp_path, canary, capsys):
     folder = lesson_file(tmp_path / "lessons", "digits-mlp", "the model")
     assert main(["lessons", "--folder", str(folder), "--model", f"{tmp_path}/own.py:f"]) == 2
-    assert canary.exists() and "without data" in capsys.readouterr().err
+    assert canary.exists() and "one and the same in this model" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------- the page

@@ -533,9 +533,8 @@ def test_a_bomb_of_arrays_is_refused_by_its_header(tmp_path):
 
 def test_large_claims_are_refused_before_memory_is_taken(tmp_path, monkeypatch):
     monkeypatch.setattr("explorer.data.arrays.MAX_BYTES", 10)
-    assert "needs 64 bytes; up to 10 are read" in one_sentence(
-        load_data, npz(tmp_path / "d.npz", **GOOD), GREY
-    )
+    task = load_data(npz(tmp_path / "d.npz", **GOOD), GREY)  # reads the form alone
+    assert "needs 32 bytes; up to 10 are read" in one_sentence(task.split, "tuning")  # two samples of 16
 
 
 def test_a_flipped_bit_is_noticed(tmp_path):

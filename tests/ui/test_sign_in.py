@@ -147,7 +147,7 @@ def test_runs_snapshots_and_openings_are_each_persons_own(signing_in, tmp_path):
     app = settled(opened(recipe=HALF, model=MODEL))
     assert "snapshot 0" not in keys(app)
     until(app, "Opened 0 times for this model so far")
-    assert [info.value for info in opened("compare", model=MODEL).info if "No run is kept" in info.value]
+    assert any("No run is kept" in text.value for text in opened("compare", model=MODEL).markdown)
     signing_in(None)
     assert keys(opened(model=MODEL)) == {"sign in "}
 

@@ -210,7 +210,7 @@ def _draw_changes(known: WhoPays, changes: Sequence[SampleChange]) -> None:
         if text is not None and split is not None:
             windows = [split.inputs_at(change.sample, change.sample + 1)[0] for change in changes]
             columns["text"] = [excerpt(text.decode(window.flatten().tolist())) for window in windows]
-        st.dataframe(columns, hide_index=True, width="content")
+        st.dataframe(columns, hide_index=True, placeholder=layout.NOTHING, width="content")
         return
     scale, tiles = task.normalisation.scale if task else 1.0, []
     for change, answer in zip(changes, answers, strict=True):

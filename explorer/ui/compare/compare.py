@@ -133,6 +133,7 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     st.dataframe(
         frame,
         hide_index=True,
+        placeholder=layout.NOTHING,
         column_order=order,
         column_config=columns(shown),
         height=min(38 + 35 * len(frame), 388),

@@ -126,7 +126,7 @@ def _draw_flips(poll: Poll) -> None:
     else:
         frame["agreement"] = 100 * frame["agreement"]
     frame["p_value"] = [f"{p:.3f}" if p >= SMALLEST_P else f"< {SMALLEST_P}" for p in frame["p_value"]]
-    st.dataframe(frame, hide_index=True, column_config=FLIP_COLUMNS)
+    st.dataframe(frame, hide_index=True, placeholder=layout.NOTHING, column_config=FLIP_COLUMNS)
     metric = "" if poll.targets is not None else f"{metric_heading(_metric(poll))} on "
     st.caption(f"{metric}{poll.samples:,} samples of the tuning split. {READING}")
 

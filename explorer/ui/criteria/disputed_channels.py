@@ -61,7 +61,7 @@ def _draw(agreement: Agreement, settings: Hashable) -> None:
     state, settled = job.state(_measurement(agreement.group, channels)), job.value(Settled)
     share = st.column_config.ProgressColumn("Votes to keep", format="%.0f %%", min_value=0, max_value=100)
     rows = [_row(dispute, settled) for dispute in shown]
-    st.dataframe(rows, hide_index=True, width="stretch", column_config={"Votes to keep": share})
+    st.dataframe(rows, hide_index=True, placeholder=layout.NOTHING, column_config={"Votes to keep": share})
     more = f" The first {SHOWN} of them." if len(agreement.disputed) > SHOWN else ""
     st.caption(f"{len(agreement.disputed):,} channels are disputed, those with the closest vote first.{more}")
     if session.subject().task is None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ...errors import is_crash
 
+NOTHING = "–"  # in a table, where there is no value
 STYLE = (Path(__file__).with_name("page.css")).read_text(encoding="utf-8")
 
 

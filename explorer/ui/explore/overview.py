@@ -100,6 +100,7 @@ def _table(frame: Any, name: str) -> None:
     st.dataframe(
         tables.labelled(frame),
         hide_index=True,
+        placeholder=layout.NOTHING,
         column_config=numbers,
         height=min(420, 38 + 35 * max(1, len(frame))),
     )

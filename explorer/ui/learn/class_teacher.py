@@ -9,6 +9,7 @@ import streamlit as st
 from ...lessons.class_board import BoardPoint, Classroom
 from ...tables import harmless
 from ..drawing import layout
+from ..drawing.offers import Offer
 
 NOBODY = "Nobody is here yet."
 WITHOUT_NAME = "not on the board yet"
@@ -34,12 +35,10 @@ def draw(room: Classroom) -> None:
         st.caption(NOBODY)
     tries = room.board.tries()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        whose = st.selectbox(
-            "Results of", [ALL, *sorted(tries, key=str.casefold)], key="class whose", width=300
-        )
+        whose = Offer("class whose", [ALL, *sorted(tries, key=str.casefold)]).select("Results of", width=300)
         st.download_button(
             "Save as CSV",
-            as_csv(room.board.points() if whose == ALL else tries.get(str(whose), ())),
+            as_csv(room.board.points() if whose == ALL else tries.get(whose, ())),
             "class.csv" if whose == ALL else "student.csv",
             "text/csv",
             key="class csv",

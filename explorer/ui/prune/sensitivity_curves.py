@@ -90,7 +90,14 @@ def _draw_table(scans: Sequence[Scan]) -> None:
     frame = tables.labelled(tables.scans(scans))
     numbers = {LABELS[name]: st.column_config.NumberColumn(format="percent") for name in PERCENT}
     numbers[LABELS["p_holm"]] = st.column_config.NumberColumn(format="%.3g")
-    st.dataframe(frame, hide_index=True, column_config=numbers, height=240, key="scan table")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        placeholder=layout.NOTHING,
+        column_config=numbers,
+        height=240,
+        key="scan table",
+    )
     if settings.current().classroom:
         return
     st.download_button(

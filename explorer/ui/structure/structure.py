@@ -191,6 +191,7 @@ def _draw_groups(profile: ModelProfile) -> None:
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder=layout.NOTHING,
         column_config=COLUMNS,
         column_order=order,
         height=min(420, 38 + 35 * max(1, len(frame))),
