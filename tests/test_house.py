@@ -233,6 +233,13 @@ def test_importing_the_package_alone_does_not_even_load_torch():
     assert done.stdout == "False\n"
 
 
+def test_the_server_is_there_before_torch_s_compiler_is_loaded():
+    """It is a second of imports, which the first model pays while the browser opens."""
+    code = "import sys, explorer.ui.server; print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "True False\n"
+
+
 def test_every_public_name_is_there():
     assert set(explorer.HOMES) == set(explorer.__all__) - {"__version__"}
     assert all(getattr(explorer, name) is not None for name in explorer.__all__)

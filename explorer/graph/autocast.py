@@ -6,6 +6,7 @@ Which operators cast, and to what, only torch knows: each operator is asked, on 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -22,8 +23,13 @@ DEVICE = "cpu"  # models are read there
 aten = torch.ops.aten
 CAST = aten._to_copy.default
 MOVES = (aten.clone.default, aten._unsafe_view.default)  # the same numbers before a cast as after it
-_without_memory = FakeTensorMode()
 Casts = Mapping[fx.Node, torch.dtype]
+
+
+@cache
+def _without_memory() -> FakeTensorMode:
+    """Return the mode in which tensors have no values; made when asked, since it imports torch's compiler."""
+    return FakeTensorMode()
 
 
 def write_casts(graph: fx.Graph, device: str, dtype: torch.dtype) -> None:
@@ -96,7 +102,7 @@ def _casts(node: fx.Node, dtype: torch.dtype) -> Casts:
 def _without_values(recorded: Any) -> Any:
     """Return a tensor without values of the recorded one's size, at the example's batch."""
     if isinstance(recorded, Tensor):
-        with _without_memory:
+        with _without_memory():
             return torch.empty_strided(
                 [_number(size) for size in recorded.shape],
                 [_number(step) for step in recorded.stride()],
@@ -164,7 +170,7 @@ def _steps(
     listening = _Listening()
     target: Any = node.target
     try:
-        with _without_memory, torch.no_grad(), without_log():
+        with _without_memory(), torch.no_grad(), without_log():
             given = {
                 source: value.to(casts[source]) if source in casts else value
                 for source, value in values.items()

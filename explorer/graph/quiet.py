@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.export import _trace
 
 
 def _nothing(*said: Any, **how: Any) -> None:
@@ -21,6 +20,8 @@ def _nothing(*said: Any, **how: Any) -> None:
 @contextmanager
 def without_log() -> Iterator[None]:
     """Silence torch's loggers and its own warnings."""
+    from torch.export import _trace  # a second of imports, which a server that starts has no need of
+
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "torch"]
     loggers = [logging.getLogger(name) for name in names]
     before = [logger.disabled for logger in loggers]

@@ -2,7 +2,6 @@
 
 from torch import fx
 from torch._ops import HigherOrderOperator
-from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from ..machine.foreign_code import place_of
 from .nodes import WHOLE, where
@@ -13,6 +12,9 @@ READS_VALUES = ("item", "_local_scalar_dense")
 
 def unreadable(error: BaseException) -> str:
     """Return the sentence for an error of torch.export; torch's own may be a page about its internals."""
+    # a quarter of a second of imports, which a server that starts has no need of
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
     place = place_of(error)
     if isinstance(error, GuardOnDataDependentSymNode):
         return _decides(f"{place}," if place else "The forward")
