@@ -22,8 +22,7 @@ from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
 from .equal_parameters import near
 from .paired_answers import answers, dense_answers, gained
-from .sensitivity.scan import known
-from .sensitivity.shipped_scans import delivered
+from .sensitivity.scan_at_hand import finished_at_hand
 from .sensitivity.values import ScanPlan
 
 UNIFORM = "uniform"
@@ -130,10 +129,10 @@ def _losses(
     scanned = ScanPlan(plan.granularity, recipe=Recipe(criterion=Choice(plan.criterion)))
     every = replace(conditions, samples=None)
     try:
-        found = known(model, scanned, every, folder=folder) or delivered(model, scanned, every)
+        scan = finished_at_hand(model, scanned, every, folder=folder)
     except ExplorerError:
         return None
-    return found.losses() if found is not None and found.finished else None
+    return None if scan is None else scan.losses()
 
 
 def _recipe(

@@ -11,8 +11,8 @@ from ..values.granularity import BLOCK, GRADED, GRANULARITIES, Granularity
 from ..values.progress import Returning, result_of
 from ..values.recipe import Recipe
 from .block_scan import block_scan
-from .sensitivity.scan import known, scan
-from .sensitivity.shipped_scans import delivered
+from .sensitivity.scan import scan
+from .sensitivity.scan_at_hand import finished_at_hand
 from .sensitivity.values import ScanPlan
 
 
@@ -53,8 +53,5 @@ def _losses(model: Analysed, recipe: Recipe, kind: Granularity, conditions: Cond
     if kind == BLOCK:
         return (yield from result_of(block_scan(model, conditions, recipe.after))).losses()
     plan = ScanPlan(kind, recipe=recipe)
-    for looked_up in (known, delivered):
-        found = looked_up(model, plan, conditions)
-        if found is not None and found.finished:
-            return found.losses()
-    return (yield from result_of(scan(model, plan, conditions))).losses()
+    scanned = finished_at_hand(model, plan, conditions)
+    return (scanned or (yield from result_of(scan(model, plan, conditions)))).losses()

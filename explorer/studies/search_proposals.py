@@ -12,8 +12,7 @@ from ..registry import ALLOCATORS
 from ..values.choice import Choice
 from ..values.recipe import Recipe
 from .search_trials import SearchPlan
-from .sensitivity.scan import known as known_scan
-from .sensitivity.shipped_scans import delivered
+from .sensitivity.scan_at_hand import finished_at_hand
 from .sensitivity.values import ScanPlan
 
 TARGETS = (0.5, 0.25, 0.1, 0.75)  # of the proposals
@@ -23,11 +22,8 @@ def known_losses(model: Analysed, recipe: Recipe, plan: SearchPlan, how: Conditi
     """Return the results of a scan that was finished before, or came with the model; none is started here,
     since it would take long.
     """
-    asked = model, ScanPlan(plan.granularity, recipe=recipe), how
-    scanned = known_scan(*asked)
-    if scanned is None or not scanned.finished:
-        scanned = delivered(*asked) or scanned
-    return scanned.losses() if scanned is not None and scanned.finished else None
+    scanned = finished_at_hand(model, ScanPlan(plan.granularity, recipe=recipe), how)
+    return None if scanned is None else scanned.losses()
 
 
 def proposed(

@@ -5,6 +5,7 @@ import json
 import pytest
 from zoo import odd
 
+from explorer.commands.arguments import recipe as module
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.errors import ExplorerError
@@ -14,6 +15,7 @@ from explorer.loaders.model_text import load
 from explorer.measuring.statistics import looks_level
 from explorer.planning.accuracy_budget import LOOKS, accuracy_budget
 from explorer.planning.allocation import Allocation
+from explorer.studies.sensitivity.scan import scan
 from explorer.values.choice import Choice
 from explorer.values.progress import values_of
 from explorer.values.recipe import Recipe
@@ -128,21 +130,17 @@ def test_the_command_says_what_it_tried_and_when_nothing_fits(said):
     assert code == 2 and "saves" in err
 
 
-def test_an_allocator_that_plans_with_a_scan_runs_it_once(said):
+@pytest.mark.parametrize("criterion, scans", [("l2", 1), ("l1", 0)])  # one by l1 comes with the sample
+def test_an_allocator_that_plans_with_a_scan_runs_it_once_at_most(criterion, scans, said, monkeypatch):
+    started = []
+    monkeypatch.setattr(module, "scan", lambda *asked: started.append(asked) or scan(*asked))
     words = (
-        "prune",
-        "digits-mlp",
-        "--channels",
-        "0.4",
-        "--allocator",
-        "sensitivity_budget",
-        "--samples",
-        "300",
-        "--no-latency",
+        *("prune", "digits-mlp", "--channels", "0.4", "--allocator", "sensitivity_budget"),
+        *("--criterion", criterion, "--no-latency", "--json"),
     )
-    code, first, err = said(*words, "--json")
-    assert code == 0 and "plans with a scan of" in err
+    code, first, err = said(*words)
+    assert code == 0 and "plans with a scan of" in err and len(started) == scans
     report = json.loads(first)
     assert report["pruned"]["params"] <= 0.61 * report["baseline"]["params"]
-    again = json.loads(said(*words, "--json")[1])
-    assert again["recipe"] == report["recipe"]
+    again = json.loads(said(*words)[1])
+    assert again["recipe"] == report["recipe"] and len(started) == scans

@@ -17,6 +17,7 @@ from ...pruning.block_scores import lowest_blocks
 from ...pruning.checks import check_brought, check_recipe
 from ...registry import ALLOCATORS, BLOCK_CRITERIA, CRITERIA
 from ...studies.sensitivity.scan import scan
+from ...studies.sensitivity.scan_at_hand import finished_at_hand
 from ...studies.sensitivity.values import ScanPlan
 from ...values import plain
 from ...values.choice import Choice
@@ -257,8 +258,8 @@ def losses_for(
     allocator: str,
     granularity: Graded,
 ) -> Losses | None:
-    """Return the losses that an allocator based on a scan needs: from disk if they were measured before,
-    otherwise measured now.
+    """Return the losses that an allocator based on a scan needs: from disk if they were measured before, or
+    as they came with a sample, otherwise measured now.
 
     Raises:
         ExplorerError: there is no data for the scan.
@@ -267,14 +268,14 @@ def losses_for(
         return None
     plan = ScanPlan(granularity, recipe=recipe)
     conditions = Conditions(getattr(arguments, "samples", None), device=_device(arguments))
-    result = followed(
+    result = finished_at_hand(model, plan, conditions) or followed(
         scan(model, plan, conditions),
         lambda now: f"{now.done:,} of {now.total:,} {now.label}, for {allocator}",
     )
     repaired = "repaired " if plan.is_repaired else ""
     note(
         f"{allocator} plans with a scan of {len(result.points):,} {repaired}points on up to "
-        f"{result.total_samples:,} samples, kept on disk."
+        f"{result.total_samples:,} samples."
     )
     return result.losses()
 

@@ -13,8 +13,7 @@ from ...background.jobs import JobState
 from ...background.lane import Lane
 from ...errors import ExplorerError
 from ...measuring.metric_words import metric_heading
-from ...studies.sensitivity.scan import known as left_on_disk
-from ...studies.sensitivity.shipped_scans import delivered
+from ...studies.sensitivity.scan_at_hand import at_hand
 from ...studies.sensitivity.values import Scan, ScanPlan
 from ...values.granularity import GRADED, PLURALS, Graded
 from .. import session
@@ -78,10 +77,8 @@ def _found(bank: Graded) -> Scan | None:
 def _on_disk(bank: Graded) -> Scan | None:
     if session.subject().task is None:
         return None
-    asked = session.model(), _plan(bank), session.conditions()
     try:
-        left = left_on_disk(*asked)
-        return left if left and left.finished else delivered(*asked) or left
+        return at_hand(session.model(), _plan(bank), session.conditions())
     except ExplorerError:  # nothing of this kind can be scanned here, which is shown when it is requested
         return None
 
