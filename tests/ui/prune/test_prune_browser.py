@@ -62,11 +62,12 @@ class Open:
         page.set_viewport_size({"width": 1400, "height": 1000})
 
     def clear(self) -> None:
-        """Take back every move."""
+        """Take back every move. A press may take back one that is not in the address yet; another follows."""
+        until = time.monotonic() + 60
         while (before := self.recipe()) != Recipe():
             self.page.keyboard.press("Control+z")
-            until = time.monotonic() + 60
-            while self.recipe() == before:
+            pressed = time.monotonic()
+            while self.recipe() == before and time.monotonic() < pressed + 5:
                 assert time.monotonic() < until, f"{before} was not taken back"
                 self.page.wait_for_timeout(50)
 
