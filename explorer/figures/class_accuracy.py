@@ -1,6 +1,7 @@
 """Behaviour -> accuracy of each class, dense and pruned, with the interval of the change."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -11,6 +12,19 @@ from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, te
 SHOWN = 40  # number of classes; if there are more, those that changed most
 LEFT, RIGHT = (0.0, 0.62), (0.68, 1.0)
 HALF = 0.52  # if no class is less accurate than this, the lower half of the scale is left out
+
+
+def change_axis(title: str) -> dict[str, Any]:
+    """Return the axis of the changes to the right of the values, with a line at zero."""
+    return {
+        "domain": RIGHT,
+        "title": {"text": title},
+        "anchor": "y",
+        "gridcolor": GRID,
+        "zeroline": True,
+        "zerolinecolor": DENSE,
+        "automargin": True,
+    }
 
 
 def shown_classes(behaviour: Behaviour, most: int = SHOWN) -> tuple[ClassChange, ...]:
@@ -35,15 +49,7 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
         "Class",
         height=height_of(len(classes)),
         xaxis={"domain": LEFT, "range": _reach(classes)},
-        xaxis2={
-            "domain": RIGHT,
-            "title": {"text": "Change (points)"},
-            "anchor": "y",
-            "gridcolor": GRID,
-            "zeroline": True,
-            "zerolinecolor": DENSE,
-            "automargin": True,
-        },
+        xaxis2=change_axis("Change (points)"),
     )
     drawn.update_yaxes(autorange="reversed", type="category")
     if behaviour is None or not classes:

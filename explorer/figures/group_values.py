@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from ..measuring.metric_words import change_unit, hover_form
 from ..studies.who_pays import GroupChange, GroupedChange
 from ..values.metric import Scale
-from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
+from .class_accuracy import LEFT, change_axis
+from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, tall, text
 
 SHOWN = 40  # groups; if there are more, those that changed most
-LEFT, RIGHT = (0.0, 0.62), (0.68, 1.0)
 
 
 def shown_groups(kind: GroupedChange, most: int = SHOWN) -> tuple[GroupChange, ...]:
@@ -36,15 +36,7 @@ def group_values(kind: GroupedChange | None) -> go.Figure:
         kind.title if kind else "Group",
         height=tall(len(groups)),
         xaxis={"domain": LEFT},
-        xaxis2={
-            "domain": RIGHT,
-            "title": {"text": f"Change ({unit})" if unit else "Change"},
-            "anchor": "y",
-            "gridcolor": GRID,
-            "zeroline": True,
-            "zerolinecolor": DENSE,
-            "automargin": True,
-        },
+        xaxis2=change_axis(f"Change ({unit})" if unit else "Change"),
     )
     drawn.update_yaxes(autorange="reversed", type="category")
     if kind is None or not groups:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from ...errors import is_crash
+from ...values.progress import Progress
 
 NOTHING = "–"  # in a table, where there is no value
 STYLE = (Path(__file__).with_name("page.css")).read_text(encoding="utf-8")
@@ -34,6 +35,16 @@ def unbroken(text: str) -> str:
 def draw_share(share: float, words: str) -> None:
     """Draw the progress of a job, in one line."""
     st.progress(min(max(share, 0.0), 1.0), plain(words))
+
+
+def draw_count(now: Progress | None, of: str = "of") -> None:
+    """Draw how much of a job's work is done, or that it waits.
+
+    Args:
+        of: the words before how much there is in all, such as "of about".
+    """
+    share = now.done / now.total if now and now.total else 0.0
+    draw_share(share, f"{now.label}: {now.done:,} {of} {now.total:,}" if now else "Waiting for its turn")
 
 
 def draw_room(words: str, rem: float) -> None:

@@ -138,11 +138,7 @@ def _draw(key: Hashable, target: float) -> None:
     if own and state.error:
         layout.draw_notice(state.error)
     if own and state.busy:
-        now = state.progress
-        share = now.done / now.total if now and now.total else 0.0
-        layout.draw_share(
-            share, f"{now.label}: {now.done:,} of {now.total:,}" if now else "Waiting for its turn"
-        )
+        layout.draw_count(state.progress)
         st.button("Stop", "stop joint", on_click=job.stop, type="tertiary")
     elif plan is not None:
         st.caption(f"Plan found: {described(plan)}.")

@@ -87,11 +87,7 @@ def _draw(allocator: str, params: dict[str, Any], target: float) -> None:
     if own and state.error:
         layout.draw_notice(state.error)
     if own and state.busy:
-        now = state.progress
-        share = now.done / now.total if now and now.total else 0.0
-        layout.draw_share(
-            share, f"{now.label}: {now.done:,} of about {now.total:,}" if now else "Waiting for its turn"
-        )
+        layout.draw_count(state.progress, "of about")
         st.button("Stop", "stop clock", on_click=job.stop, type="tertiary")
     elif own and isinstance(state.value, Recipe):
         st.caption(FOUND)
