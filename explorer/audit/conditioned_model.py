@@ -15,7 +15,7 @@ from ..graph.running import fixed_batch
 from ..values.inputs import InputPart, from_one_row, in_one_row
 from ..values.progress import Returning
 from ..values.subject import Subject
-from .float64_run import tensor_names, tensor_of, walk
+from .float64_run import tensor_of, walk
 from .random_draws import drawing, seeded
 
 BATCH, LARGE_BATCH = 4, 2  # of ordinary inputs, and of those with more than 50,000 values
@@ -35,7 +35,7 @@ def conditioned_state(model: Analysed, seed: int = 0) -> Returning[dict[str, Ten
     program = model.graph.program
     assert program is not None
     state = _redrawn(model.subject, seed)
-    names = tensor_names(program)
+    names = program.tensors
     seen: dict[str, list[Tensor]] = {}
 
     numbers = drawing(program.graph.nodes)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from ..graph.program import Program
 from ..values.progress import Returning, reached
 from .awake import called
 from .random_draws import Draws, drawing
@@ -15,18 +16,8 @@ from .random_draws import Draws, drawing
 Call = Callable[[fx.Node, Any, Any], Any]
 
 
-def tensor_names(program: torch.export.ExportedProgram) -> dict[str, str]:
-    """Return placeholder -> parameter, buffer or constant."""
-    signature = program.graph_signature
-    return {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
-
-
 def walk(
-    program: torch.export.ExportedProgram,
+    program: Program,
     read: Callable[[str], Tensor],
     call: Call,
     inputs: Tensor,
@@ -38,7 +29,7 @@ def walk(
         read: name of a tensor -> its value, computed again each time.
         call: (node, arguments, keywords) -> the node's value.
     """
-    names, nodes = tensor_names(program), list(program.graph.nodes)
+    names, nodes = program.tensors, list(program.graph.nodes)
     readers = {node.name: len(node.users) for node in nodes}
     values: dict[str, Any] = {}
     for done, node in enumerate(nodes):
@@ -69,7 +60,7 @@ def walk(
     raise AssertionError("The exported graph has no output.")
 
 
-def tensor_of(program: torch.export.ExportedProgram, state: Mapping[str, Tensor], name: str) -> Tensor:
+def tensor_of(program: Program, state: Mapping[str, Tensor], name: str) -> Tensor:
     """Return a tensor of the state, or a constant of the graph."""
     return state[name] if name in state else program.constants[name]
 

@@ -201,10 +201,10 @@ class Builder:
     def _unpack_outputs(self) -> None:
         """Return a single tensor as itself, other outputs in the structure of the original."""
         program = self.model.graph.program
-        assert program is not None and program.call_spec.out_spec is not None
+        assert program is not None
         output = next(n for n in self.new.nodes if n.op == "output")
         values = output.args[0]
-        spec = program.call_spec.out_spec
+        spec = program.form
         if isinstance(values, tuple | list) and spec.is_leaf():
             output.args = (values[0],)
         elif isinstance(values, tuple | list):

@@ -11,6 +11,7 @@ from torch import Tensor, fx, nn
 
 from ..graph.export import ModelGraph
 from ..graph.nodes import IGNORED, op_name, where
+from ..graph.program import made
 from .modules import DROPOUTS, WHOLE_CHANNELS, module_name, template
 
 
@@ -57,12 +58,7 @@ def own_tensors(model: nn.Module, graph: ModelGraph, names: Mapping[str, str]) -
 def _made(model: nn.Module, graph: ModelGraph) -> Plan:
     program, coupling = graph.program, graph.coupling
     assert program is not None and coupling is not None
-    signature = program.graph_signature
-    names = {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
+    names = program.tensors
     shapes = {name: tuple(tensor.shape) for name, tensor in own_tensors(model, graph, names).items()}
     modules: dict[fx.Node, tuple[str, nn.Module]] = {}
     templates: dict[str, nn.Module] = {}
@@ -87,6 +83,6 @@ def _dropout(node: fx.Node, model: nn.Module) -> tuple[str, nn.Module]:
     if not isinstance(original, nn.modules.dropout._DropoutNd):
         path = f"dropout_of_{path.replace('.', '_').replace(' ', '_')}_{node.name}"
     probability: Any = node.args[1]
-    name, rank = op_name(node.target), node.meta["val"].dim()
+    name, rank = op_name(node.target), made(node).dim()
     kind = WHOLE_CHANNELS.get(rank, nn.Dropout2d) if name == "feature_dropout" else DROPOUTS[name]
     return path, kind(probability)

@@ -79,9 +79,9 @@ def _opened(model: Analysed) -> Sized | None:
     example = model.subject.example
     try:
         with EXPORT_LOCK, torch.no_grad():
-            program = export_program(_apart(model.subject.model), example, any_size=True)
-            conditions = conditions_of(program, example)
-            graph = followed(model.subject, program)
+            exported = export_program(_apart(model.subject.model), example, any_size=True)
+            conditions = conditions_of(exported, example)
+            graph = followed(model.subject, exported)
             if conditions is None or not _same_groups(graph, model.graph):
                 return None
             graph = replace(graph, profile=model.profile, any_size=True)

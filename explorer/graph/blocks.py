@@ -7,12 +7,14 @@ residuals are of this form; a shortcut that projects is not, since nothing of th
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from math import prod
 
 import torch
-from torch import Tensor, fx
+from torch import fx
 
 from ..values.profile import Block
 from .nodes import IGNORED, layer_of, op_name, where
+from .program import Program, Shaped, made
 
 SUMS = ("add", "add_")
 PROJECTED = "its shortcut changes what it reads, so nothing of the same meaning is left without it"
@@ -35,7 +37,7 @@ class ResidualBranch:
     nodes: tuple[fx.Node, ...]
 
 
-def branches(program: torch.export.ExportedProgram, macs: Mapping[str, int]) -> tuple[ResidualBranch, ...]:
+def branches(program: Program, macs: Mapping[str, int]) -> tuple[ResidualBranch, ...]:
     """Return the residual branches of a graph, in the order of their sums.
 
     Args:
@@ -49,17 +51,12 @@ def branches(program: torch.export.ExportedProgram, macs: Mapping[str, int]) -> 
 class _Finder:
     """The nodes of a graph, and for each of them, as the bits of a number, those that it depends on."""
 
-    def __init__(self, program: torch.export.ExportedProgram, macs: Mapping[str, int]):
-        signature = program.graph_signature
-        self.names = {
-            **signature.inputs_to_parameters,
-            **signature.inputs_to_buffers,
-            **signature.inputs_to_lifted_tensor_constants,
-        }
+    def __init__(self, program: Program, macs: Mapping[str, int]):
+        self.names = program.tensors
         self.sizes = {
-            name: program.state_dict[name].numel()
-            for name in signature.inputs_to_parameters.values()
-            if name in program.state_dict
+            program.parameters[node.name]: prod(made(node).shape)
+            for node in program.graph.nodes
+            if node.name in program.parameters
         }
         self.nodes = tuple(program.graph.nodes)
         self.macs = macs
@@ -154,10 +151,8 @@ class _Finder:
 
 
 def _alike(one: fx.Node, other: fx.Node) -> bool:
-    a, b = one.meta.get("val"), other.meta.get("val")
-    if not isinstance(a, Tensor) or not isinstance(b, Tensor):
-        return False
-    return list(map(str, a.shape)) == list(map(str, b.shape))  # as text, since comparing sizes fixes them
+    a, b = made(one), made(other)
+    return isinstance(a, Shaped) and isinstance(b, Shaped) and a.shape == b.shape
 
 
 def _common(names: Iterable[str]) -> str:
@@ -205,7 +200,7 @@ def sums_without(found: Iterable[ResidualBranch], names: Iterable[str]) -> dict[
 
 
 def nodes_without(
-    program: torch.export.ExportedProgram, found: Sequence[ResidualBranch], names: Iterable[str]
+    program: Program, found: Sequence[ResidualBranch], names: Iterable[str]
 ) -> frozenset[fx.Node]:
     """Return the nodes that nothing needs any more without some branches."""
     left, inside = sums_without(found, names), set[fx.Node]()
@@ -222,9 +217,7 @@ def nodes_without(
     return frozenset(gone)
 
 
-def _needed(
-    program: torch.export.ExportedProgram, left: Mapping[fx.Node, fx.Node], inside: set[fx.Node]
-) -> set[fx.Node]:
+def _needed(program: Program, left: Mapping[fx.Node, fx.Node], inside: set[fx.Node]) -> set[fx.Node]:
     """Return the nodes that the outputs need, and those that write into a value, unless they are inside."""
     seen: set[fx.Node] = set()
     todo = [

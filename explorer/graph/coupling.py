@@ -15,6 +15,7 @@ from ..errors import GraphError
 from ..values.profile import Group
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, layer_of, op_name, where
+from .program import Counted, Program, Shaped, alone, made, plain
 from .refusals import READS_VALUES, reads_values, uncuttable
 from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
@@ -61,24 +62,27 @@ class OutputMaker:
 class Walk:
     """One pass over an exported graph: shapes at batch 1 on the meta device, labels, ties, multiply-adds."""
 
-    def __init__(self, program: torch.export.ExportedProgram):
-        signature = program.graph_signature
-        self.names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-        self.names |= signature.inputs_to_lifted_tensor_constants
+    def __init__(self, program: Program):
+        self.names = program.tensors
         self.program, self.ties = program, Ties()
         self.values: dict[str, Any] = {}
+        self._made: dict[str, Any] = {}
         self.batch = 1
-        self.open_sizes: dict[Any, int] = {}  # symbol of an input's size -> its value in this walk
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
         self.produced: dict[tuple[str, int], tuple[str, str]] = {}  # (tensor, dim) -> layer, module
         self.weights: dict[str, OutputMaker] = {}  # node -> the weight that produces its outputs
-        self.parameters = frozenset(signature.inputs_to_parameters.values())
+        self.parameters = frozenset(program.parameters.values())
         self.ranges: list[tuple[int, tuple[str, int]]] = []  # first label -> its slot, in order
         self.sizes: dict[str, int] = {}
         self.ranks: dict[str, int] = {}
 
     def run(self) -> "Walk":
+        if self.program.counted is not None:
+            self.macs |= self.program.counted.macs
+            for node in self.program.graph.nodes:
+                self.values[node.name] = self._step(node)
+            return self
         with FlopCounterMode(display=False) as counter:
             for node in self.program.graph.nodes:
                 before = counter.get_total_flops()
@@ -87,6 +91,11 @@ class Walk:
                 if spent:
                     self.macs[node.name] = spent // 2 // self.batch
         return self
+
+    @property
+    def counted(self) -> Counted:
+        """Return what the walk has shown, so that another need not run the nodes again."""
+        return Counted(dict(self._made), dict(self.macs))
 
     def _step(self, node: fx.Node) -> Any:
         if node.op == "placeholder":
@@ -101,16 +110,11 @@ class Walk:
         return self._call(node)
 
     def _placeholder(self, node: fx.Node) -> Labelled:
-        value = node.meta["val"]
+        value = made(node)
         if node.name not in self.names:
-            open_sizes = {s.node.expr: int(s.node.hint) for s in value.shape if not isinstance(s, int)}
             if value.shape and isinstance(value.shape[0], int):  # its literals contain the example's batch
                 self.batch = self.ties.batch = value.shape[0]
-            elif value.shape:
-                open_sizes[value.shape[0].node.expr] = 1
-            self.open_sizes |= open_sizes
-            shape = [s if isinstance(s, int) else open_sizes[s.node.expr] for s in value.shape]
-            return Labelled(torch.empty(shape, dtype=value.dtype, device="meta"))
+            return Labelled(value.alone())
         full = tuple(value.shape)
         tensor = self.names[node.name]
         arrays = []
@@ -143,7 +147,11 @@ class Walk:
             raise GraphError(reads_values(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        out = self._executed(node, target, strip(args), strip(kwargs))
+        if self.program.counted is not None:
+            out = alone(self.program.counted.values[node.name])
+        else:
+            out = self._executed(node, target, strip(args), strip(kwargs))
+        self._made[node.name] = plain(out)
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
         call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
@@ -156,23 +164,11 @@ class Walk:
         try:
             return self._execute(target, args, kwargs)
         except RuntimeError as error:
-            noted, missing = node.meta.get("val"), isinstance(error, NotImplementedError)
-            if not isinstance(noted, Tensor | list | tuple) or (has_rule(target) and not missing):
+            noted: Any = made(node)
+            missing = isinstance(error, NotImplementedError)
+            if not isinstance(noted, Shaped | list | tuple) or (has_rule(target) and not missing):
                 raise
-            return fx.node.map_aggregate(noted, self._one_sample)
-
-    def _one_sample(self, value: Any) -> Any:
-        """Return the shape at batch one, and at the example's other sizes, from what an export recorded for
-        any size.
-        """
-        if not isinstance(value, Tensor):
-            return value
-        shape = [s if isinstance(s, int) else self._size(s.node.expr) for s in value.shape]
-        return torch.empty(shape, dtype=value.dtype, device="meta")
-
-    def _size(self, expression: Any) -> int:
-        known = expression.subs(self.open_sizes)
-        return int(known.subs(dict.fromkeys(known.free_symbols, 1)))
+            return alone(noted)
 
     def _execute(self, target: Any, args: Any, kwargs: Any) -> Any:
         """Run the op on the meta device, for shape and multiply-adds."""

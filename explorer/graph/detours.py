@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, fx
+from torch import fx
 
 from .coupling import Coupling
 from .export import ModelGraph
 from .nodes import IGNORED, op_name
+from .program import OpenSize, Shaped, made
 from .rules.call import labelled
 
 BatchKind = Literal["batched", "shared", "count"]
@@ -89,13 +90,7 @@ def detour(graph: ModelGraph, tensors: Iterable[str], group: str | None = None) 
 def _placeholders(graph: ModelGraph, tensors: set[str]) -> set[str]:
     """Return the graph's names of these tensors."""
     assert graph.program is not None
-    signature = graph.program.graph_signature
-    names = {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
-    return {placeholder for placeholder, name in names.items() if name in tensors}
+    return {placeholder for placeholder, name in graph.program.tensors.items() if name in tensors}
 
 
 def _narrow_values(coupling: Coupling, group: str | None) -> set[str]:
@@ -158,46 +153,37 @@ def _is_view(target: Any) -> bool:
 # --------------------------------------------------------------------------- stacking
 
 
-def batch_kind(node: fx.Node, graph: ModelGraph) -> BatchKind | None:
+def batch_kind(node: fx.Node) -> BatchKind | None:
     """Return how a value depends on the batch.
 
     "batched": its first dimension is a multiple of the batch and no other depends on it; "shared": it does
     not depend on it; "count": it is such a multiple, as a number. None: in another way, so that samples
     cannot be stacked through it.
     """
-    value = node.meta.get("val")
-    if isinstance(value, torch.SymInt):
-        return "count" if _is_multiple(value, graph) else None
+    value = made(node)
+    if isinstance(value, OpenSize):
+        return "count" if value.times is not None else None
     if isinstance(value, int | float | bool):
         return "shared"
-    if not isinstance(value, Tensor):
+    if not isinstance(value, Shaped):
         return None
-    symbolic = [d for d, size in enumerate(value.shape) if isinstance(size, torch.SymInt)]
+    symbolic = [d for d, size in enumerate(value.shape) if isinstance(size, OpenSize)]
     if not symbolic:
         return "shared"
-    return "batched" if symbolic == [0] and _is_multiple(value.shape[0], graph) else None
+    first = value.shape[0]
+    return "batched" if symbolic == [0] and isinstance(first, OpenSize) and first.times is not None else None
 
 
-def _is_multiple(size: Any, graph: ModelGraph) -> bool:
-    assert graph.program is not None
-    first = graph.program.graph_signature.user_inputs[0]
-    batch: Any = next(n for n in graph.program.graph.nodes if n.name == first).meta["val"].shape[0]
-    if not isinstance(batch, torch.SymInt):
-        return False
-    return bool((size.node.expr / batch.node.expr).is_Integer)
-
-
-def can_be_stacked(path: Detour, inputs: Iterable[fx.Node], graph: ModelGraph) -> bool:
+def can_be_stacked(path: Detour, inputs: Iterable[fx.Node]) -> bool:
     """Whether several ratios may run through the tail as one larger batch: each value of it belongs to one
     sample, or to none.
     """
-    if not path.tail or any(batch_kind(joint, graph) != "batched" for joint in path.joints):
+    if not path.tail or any(batch_kind(joint) != "batched" for joint in path.joints):
         return False
-    return all(_kinds(node, graph) for node in (*inputs, *path.tail))
+    return all(_kinds(node) for node in (*inputs, *path.tail))
 
 
-def _kinds(node: fx.Node, graph: ModelGraph) -> bool:
-    value = node.meta.get("val")
-    if isinstance(value, list | tuple):  # the pieces of a split; each is checked where it is taken out
+def _kinds(node: fx.Node) -> bool:
+    if isinstance(made(node), list | tuple):  # the pieces of a split; each is checked where it is taken out
         return True
-    return batch_kind(node, graph) is not None
+    return batch_kind(node) is not None

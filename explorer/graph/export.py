@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,8 +20,10 @@ from .coupling import Coupling, Walk, has_rule
 from .decomposition import write_out_unknown
 from .explicit_squeezes import name_squeezed
 from .groups import solve
+from .kept_programs import keep, kept
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
+from .program import Program, program_of
 from .quiet import counted_apart, without_fast_path, without_log
 from .refusals import unreadable
 from .size_limits import check_analysable, shadow
@@ -42,7 +44,7 @@ class ModelGraph:
     """
 
     profile: ModelProfile
-    program: torch.export.ExportedProgram | None = None
+    program: Program | None = None
     coupling: Coupling | None = None
     any_size: bool = False
     branches: tuple[ResidualBranch, ...] = ()
@@ -113,9 +115,15 @@ def is_analysed(subject: Subject) -> bool:
 def _analyse(subject: Subject) -> ModelGraph:
     params = sum(p.numel() for p in subject.model.parameters())
     try:
+        known = kept(subject)
+        if known is not None:
+            return _walked(subject, known)
         check_analysable(subject.model, subject.example)
         _check_names(subject.model)
-        return followed(subject, export_program(subject.model, subject.example))
+        graph = followed(subject, export_program(subject.model, subject.example))
+        assert graph.program is not None
+        keep(subject, graph.program, graph.profile)
+        return graph
     except UNREADABLE as problem:  # of a graph of any kind
         error = problem if isinstance(problem, GraphError) else _unreadable(problem)
         layers = layers_of_modules(subject.model)
@@ -124,13 +132,17 @@ def _analyse(subject: Subject) -> ModelGraph:
         )
 
 
-def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGraph:
-    """Return the graph of a subject from its exported program.
+def followed(subject: Subject, exported: torch.export.ExportedProgram) -> ModelGraph:
+    """Return the graph of a subject from its exported program, which must not be used any more.
 
     Raises:
         one of UNREADABLE: the program cannot be followed.
     """
-    write_out_unknown(program.graph_module, has_rule)
+    write_out_unknown(exported.graph_module, has_rule)
+    return _walked(subject, program_of(exported))
+
+
+def _walked(subject: Subject, program: Program) -> ModelGraph:
     walk = Walk(program).run()
     layers = layers_of_graph(subject.model, walk)
     coupling = solve(walk, {layer.weight for layer in layers})
@@ -138,7 +150,7 @@ def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGr
     found = branches(program, walk.macs)
     blocks = tuple(branch.block for branch in found)
     profile = ModelProfile(layers, coupling.groups, params, sum(walk.macs.values()), blocks=blocks)
-    return ModelGraph(profile, program, coupling, branches=found)
+    return ModelGraph(profile, replace(program, counted=walk.counted), coupling, branches=found)
 
 
 def _check_names(model: nn.Module) -> None:

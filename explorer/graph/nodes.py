@@ -7,6 +7,7 @@ from torch import fx
 
 PARTS = re.compile(r"(\.parametrizations\.weight\.original\d?|\.weight_[vg]|\.weight_orig)$")
 WHOLE = "the model"  # where nodes at the top were traced
+WHERE = "where"  # in a node's meta: the module in which it was traced
 IGNORED = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 
 
@@ -30,6 +31,8 @@ def op_name(target: Any) -> str:
 
 def where(node: fx.Node) -> str:
     """Return the dotted name of the module in which a node was traced, "the model" at the top."""
+    if WHERE in node.meta:
+        return str(node.meta[WHERE])
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(path) for path, _ in stack.values()]
     path = paths[-1] if paths else ""

@@ -4,24 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, fx
-from torch.export.graph_signature import OutputKind
+from torch import Tensor, fx, nn
 
 from ..values.subject import Subject
+from .program import Program, made
 
 
 class GraphRun(fx.Interpreter):
     """An exported program that takes its parameters, buffers and constants by name."""
 
-    def __init__(self, program: torch.export.ExportedProgram, device: str):
-        super().__init__(program.graph_module)
+    def __init__(self, program: Program, device: str):
+        super().__init__(nn.Module(), graph=program.graph)
         self.program, self.device = program, torch.device(device)
-        signature = program.graph_signature
-        self.names = {
-            **signature.inputs_to_parameters,
-            **signature.inputs_to_buffers,
-            **signature.inputs_to_lifted_tensor_constants,
-        }
+        self.names = program.tensors
 
     def logits(self, tensors: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
         """Return the first output of the program.
@@ -37,10 +32,7 @@ class GraphRun(fx.Interpreter):
         values = self.run(
             *(tensors[self.names[n.name]] if n.name in self.names else inputs for n in placeholders)
         )
-        specs = self.program.graph_signature.output_specs
-        return [
-            value for value, spec in zip(values, specs, strict=True) if spec.kind is OutputKind.USER_OUTPUT
-        ]
+        return [value for value, wanted in zip(values, self.program.answers, strict=True) if wanted]
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         # a graph traced on the cpu names that device where it creates tensors
@@ -52,7 +44,7 @@ class GraphRun(fx.Interpreter):
         )
 
 
-def tensors_of(subject: Subject, program: torch.export.ExportedProgram, device: str) -> dict[str, Tensor]:
+def tensors_of(subject: Subject, program: Program, device: str) -> dict[str, Tensor]:
     """Return parameter, buffer or constant -> the same values detached, on the device; tied names share one
     tensor.
     """
@@ -68,8 +60,7 @@ def tensors_of(subject: Subject, program: torch.export.ExportedProgram, device: 
     return {name: moved[id(tensor)] for name, tensor in everything.items()}
 
 
-def fixed_batch(program: torch.export.ExportedProgram) -> int | None:
+def fixed_batch(program: Program) -> int | None:
     """Return the batch size of a program that was exported with a static one."""
-    names = program.graph_signature.user_inputs
-    value = next(n for n in program.graph.nodes if n.op == "placeholder" and n.name in names).meta["val"]
-    return int(value.shape[0]) if isinstance(value.shape[0], int) else None
+    size = made(program.given[0]).shape[0]
+    return size if isinstance(size, int) else None

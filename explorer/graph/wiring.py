@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, fx
+from torch import fx
 
 from ..values.profile import Layer
 from .export import ModelGraph
 from .nodes import IGNORED, op_name, where
+from .program import Shaped, made
 
 INPUT, OUTPUT = "input", "output"
 JOINS = {
@@ -66,15 +67,9 @@ class _Tracer:
 
     def __init__(self, graph: ModelGraph):
         assert graph.program is not None
-        signature = graph.program.graph_signature
-        tensors = {
-            **signature.inputs_to_parameters,
-            **signature.inputs_to_buffers,
-            **signature.inputs_to_lifted_tensor_constants,
-        }
         self.nodes = graph.program.graph.nodes
         self.layers = {layer.name: layer for layer in graph.profile.layers}
-        self.tensors = tensors
+        self.tensors = graph.program.tensors
         self.sources: dict[fx.Node, tuple[str, ...]] = {}  # of nodes that have data
         self.owner: dict[fx.Node, str | None] = {}  # of nodes that have only parameters: their layer
         self.places: dict[str, Place] = {}
@@ -87,9 +82,7 @@ class _Tracer:
                 self._placeholder(node)
             elif node.op == "output":
                 self._arrive(Place(OUTPUT, "", OUTPUT), self._coming(node))
-            elif op_name(node.target) not in IGNORED and isinstance(
-                node.meta.get("val"), Tensor | list | tuple
-            ):
+            elif op_name(node.target) not in IGNORED and isinstance(made(node), Shaped | list | tuple):
                 self._step(node)
         return Wiring(tuple(self.places.values()), tuple(self.ways))
 

@@ -10,6 +10,7 @@ from torch import Tensor, fx
 
 from ..graph.analysed import Analysed
 from ..graph.nodes import op_name, where
+from ..graph.program import Program
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..signals.watching import silent, watch
 from ..values.profile import Group, Layer
@@ -43,7 +44,7 @@ class _Attentive(GraphRun):
     inside.
     """
 
-    def __init__(self, program: torch.export.ExportedProgram, module: str):
+    def __init__(self, program: Program, module: str):
         super().__init__(program, "cpu")
         self.attended = module
         self.attention: Tensor | None = None

@@ -31,6 +31,7 @@ class Kind:
 
 
 KINDS = {
+    "graphs": Kind("graphs", "graphs of models as torch traced them; traced again when needed", True),
     "scans": Kind("scans", "sensitivity scans; measured again when asked for", True),
     "latencies": Kind("latencies", "how fast other widths are here; timed again when asked for", True),
     "searches": Kind("searches", "searches by an optimiser; they start again", True),

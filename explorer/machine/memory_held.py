@@ -75,6 +75,5 @@ def _inside(value: Any) -> Iterable[Any]:
         return value
     if isinstance(value, nn.Module):
         return [*value.parameters(), *value.buffers()]
-    if isinstance(value, torch.export.ExportedProgram):
-        return [value.state_dict, value.constants]
-    return vars(value).values() if is_dataclass(value) and not isinstance(value, type) else ()
+    kept_in_dict = is_dataclass(value) and hasattr(value, "__dict__")
+    return vars(value).values() if kept_in_dict and not isinstance(value, type) else ()

@@ -92,9 +92,7 @@ class _Chain:
     def __init__(self, model: Analysed):
         program, network = model.graph.program, model.subject.model
         assert program is not None
-        signature = program.graph_signature
-        self._names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-        self._names |= signature.inputs_to_lifted_tensor_constants
+        self._names = program.tensors
         self._own: dict[str, Any] = dict(program.constants)
         self._own |= dict(network.named_parameters(remove_duplicate=False))
         self._own |= dict(network.named_buffers(remove_duplicate=False))

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from ..graph.analysed import Analysed
 from ..graph.coupling import Coupling
 from ..graph.labels import Labelled
 from ..graph.nodes import op_name
+from ..graph.program import Program
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..values.profile import Layer, ModelProfile
 from ..values.subject import Subject
@@ -60,7 +60,7 @@ def watch(model: Analysed, device: str = "cpu") -> Watched:
 class _ListeningRun(GraphRun):
     def __init__(
         self,
-        program: torch.export.ExportedProgram,
+        program: Program,
         coupling: Coupling,
         device: str,
         layers: Mapping[str, Layer],

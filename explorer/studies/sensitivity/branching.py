@@ -99,7 +99,7 @@ class Branches:
         """
         graph = self._workshop.model.graph
         assert graph.program is not None
-        values: Values = {graph.program.graph_signature.user_inputs[0]: inputs}
+        values: Values = {graph.program.inputs[0]: inputs}
         last = max((stop for stop, parts in self.stations if any(p in todo for p in parts)), default=-1)
         for index, (stop, parts) in enumerate(self.stations):
             if stop > last:

@@ -14,6 +14,7 @@ from torch import Tensor, fx, nn
 from ...compaction.compact import Builder, boundary
 from ...graph.analysed import Analysed
 from ...graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
+from ...graph.program import Shaped, made
 from ...measuring.memory_layout import laid_out
 from ...values.profile import Masks
 
@@ -81,10 +82,10 @@ class Branch:
 
     def __init__(self, workshop: Workshop, path: Detour):
         self._workshop, self.path = workshop, path
-        graph, names = workshop.model.graph, workshop.tensor_names
+        names = workshop.tensor_names
         self.inputs = tuple(dict.fromkeys((*boundary(path.head, names), *self._tail_inputs)))
         self.reaches_output = path.output in path.head or path.output in path.tail
-        self._stackable = can_be_stacked(path, self._tail_inputs, graph)
+        self._stackable = can_be_stacked(path, self._tail_inputs)
         self._checked = False
 
     @property
@@ -137,10 +138,7 @@ class Branch:
 
     def _stacked(self, joints: Sequence[Values], values: Values) -> Sequence[Tensor]:
         times = len(joints)
-        beside = {
-            n.name: _repeated(values[n.name], batch_kind(n, self._workshop.model.graph), times)
-            for n in self._tail_inputs
-        }
+        beside = {n.name: _repeated(values[n.name], batch_kind(n), times) for n in self._tail_inputs}
         together = {name: torch.cat([own[name] for own in joints]) for name in joints[0]}
         return self._tail.run({**beside, **together})[self.path.output.name].chunk(times)
 
@@ -165,5 +163,5 @@ def _near_tie(logits: Tensor) -> bool:
 
 def _elements(node: fx.Node) -> int:
     """Return how many numbers a node outputs for one sample."""
-    value = node.meta.get("val")
-    return math.prod(n for n in value.shape if isinstance(n, int)) if isinstance(value, Tensor) else 0
+    value = made(node)
+    return math.prod(n for n in value.shape if isinstance(n, int)) if isinstance(value, Shaped) else 0
