@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
 from ..values.profile import Group
+from .known_positions import known_positions
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, layer_of, op_name, where
 from .program import Counted, Program, Shaped, alone, made, plain
@@ -62,11 +63,12 @@ class OutputMaker:
 class Walk:
     """One pass over an exported graph: shapes at batch 1 on the meta device, labels, ties, multiply-adds."""
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, buffers: Mapping[str, Tensor]):
         self.names = program.tensors
         self.program, self.ties = program, Ties()
         self.values: dict[str, Any] = {}
         self._made: dict[str, Any] = {}
+        self.known = known_positions(program, buffers)
         self.batch = 1
         self.macs: dict[str, int] = {}
         self.slots: dict[tuple[str, int], Tensor] = {}  # (tensor, dim) -> its labels
@@ -78,18 +80,8 @@ class Walk:
         self.ranks: dict[str, int] = {}
 
     def run(self) -> "Walk":
-        if self.program.counted is not None:
-            self.macs |= self.program.counted.macs
-            for node in self.program.graph.nodes:
-                self.values[node.name] = self._step(node)
-            return self
-        with FlopCounterMode(display=False) as counter:
-            for node in self.program.graph.nodes:
-                before = counter.get_total_flops()
-                self.values[node.name] = self._step(node)
-                spent = counter.get_total_flops() - before
-                if spent:
-                    self.macs[node.name] = spent // 2 // self.batch
+        for node in self.program.graph.nodes:
+            self.values[node.name] = self._step(node)
         return self
 
     @property
@@ -127,7 +119,8 @@ class Walk:
                 self.ties.tables.update(self.slots[tensor, dim].tolist())
             if size > 1:
                 arrays.append(labels)
-        return Labelled(torch.empty(full, dtype=value.dtype, device="meta"), tuple(arrays), parameter=True)
+        meta = torch.empty(full, dtype=value.dtype, device="meta")
+        return Labelled(meta, tuple(arrays), parameter=True, known=self.known.get(node.name))
 
     def _look_up(self, item: Any) -> Any:
         return fx.node.map_arg(item, lambda n: self.values[n.name])
@@ -147,15 +140,27 @@ class Walk:
             raise GraphError(reads_values(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        if self.program.counted is not None:
-            out = alone(self.program.counted.values[node.name])
-        else:
-            out = self._executed(node, target, strip(args), strip(kwargs))
+        out = self._counted(node, target, strip(args), strip(kwargs))
         self._made[node.name] = plain(out)
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
         call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
         return self._labelled(node, call)
+
+    def _counted(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
+        """Return the result of an op, and note its multiply-adds, which may be known from an earlier walk."""
+        known = self.program.counted
+        if known is not None:
+            if node.name in known.macs:
+                self.macs[node.name] = known.macs[node.name]
+            return alone(known.values[node.name])
+        # counted here alone: whatever the rules do with labels would be intercepted, too
+        with FlopCounterMode(display=False) as counter:
+            out = self._executed(node, target, args, kwargs)
+        spent = counter.get_total_flops()
+        if spent:
+            self.macs[node.name] = spent // 2 // self.batch
+        return out
 
     def _executed(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
         """Return the result of an op; for one that does not run without values, the shapes that the export
@@ -201,7 +206,7 @@ class Walk:
             self._note_parameters(node, call)
             arrays = () if isinstance(call.out, Tensor) else [() for _ in call.out]
         if isinstance(call.out, Tensor):
-            return Labelled(call.out, tuple(arrays), parameter)
+            return Labelled(call.out, tuple(arrays), parameter, self.known.get(node.name))
         return tuple(
             Labelled(o, tuple(a), parameter) if isinstance(o, Tensor) else o
             for o, a in zip(call.out, arrays, strict=True)

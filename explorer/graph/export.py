@@ -143,7 +143,7 @@ def followed(subject: Subject, exported: torch.export.ExportedProgram) -> ModelG
 
 
 def _walked(subject: Subject, program: Program) -> ModelGraph:
-    walk = Walk(program).run()
+    walk = Walk(program, dict(subject.model.named_buffers(remove_duplicate=False))).run()
     layers = layers_of_graph(subject.model, walk)
     coupling = solve(walk, {layer.weight for layer in layers})
     params = sum(p.numel() for p in subject.model.parameters())
