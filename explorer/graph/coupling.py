@@ -81,13 +81,8 @@ class Walk:
         self.ranks: dict[str, int] = {}
 
     def run(self) -> "Walk":
-        with FlopCounterMode(display=False) as counter:
-            for node in self.program.graph.nodes:
-                before = counter.get_total_flops()
-                self.values[node.name] = self._step(node)
-                spent = counter.get_total_flops() - before
-                if spent:
-                    self.macs[node.name] = spent // 2 // self.batch
+        for node in self.program.graph.nodes:
+            self.values[node.name] = self._step(node)
         return self
 
     def _step(self, node: fx.Node) -> Any:
@@ -146,7 +141,12 @@ class Walk:
             raise GraphError(reads_values(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        out = self._executed(node, target, strip(args), strip(kwargs))
+        # counted here alone: whatever the rules do with labels would be intercepted, too
+        with FlopCounterMode(display=False) as counter:
+            out = self._executed(node, target, strip(args), strip(kwargs))
+        spent = counter.get_total_flops()
+        if spent:
+            self.macs[node.name] = spent // 2 // self.batch
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
         call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
