@@ -35,7 +35,10 @@ function expected(card, place, prospect, point) {
   const counted = (value, all) => ({ ...card, value, change: shareText(all), notes: [isHeld ? COUNTED : SOON], isGuess: true });
   if (place === 0) return expectedQuality(card, prospect, quality, isHeld, otherRepair);
   const amount = AMOUNTS[card.label];
-  if (amount) return counted(short(now[amount]), now[amount] / dense[amount] - 1);
+  if (amount) {
+    const drawn = counted(short(now[amount]), now[amount] / dense[amount] - 1);
+    return { ...drawn, notes: [...(amount === "params" ? nonZero(now, dense) : []), ...drawn.notes] };
+  }
   if (card.label === "File size") {
     const whole = point?.bytes ?? 4 * dense.params, left = whole - 4 * (dense.params - now.params);
     return counted(`${short(left)}B`, left / whole - 1);
@@ -48,6 +51,18 @@ function expectedQuality(card, { unit, label }, quality, isHeld, otherRepair) {
   const named = { ...card, label: label ?? card.label, change: null };
   if (quality === undefined) return { ...named, value: "…", notes: [when, otherRepair ? "the scan is of cuts without this repair" : "no scan to predict it from"] };
   return { ...named, value: qualityText(quality, unit), notes: ["predicted from each part alone", when], isGuess: true };
+}
+
+// Of single weights that become zero, the parameters say nothing.
+function nonZero(now, dense) {
+  const share = shareText(now.nonzero_params / dense.nonzero_params - 1);
+  return now.nonzero_params < now.params * 0.9995 ? [`${short(now.nonzero_params)} of them non-zero (${share})`] : [];
+}
+
+// The arrow is the sign.
+function arrowed(change) {
+  const arrow = { "-": "↓ ", "+": "↑ " }[change[0]] ?? "";
+  return `${arrow}${arrow ? change.slice(1) : change}`;
 }
 
 function shareText(share) {
@@ -76,7 +91,7 @@ function fillCard(view, card, older) {
   part("why").setAttribute("aria-label", `About ${card.label}`);
   part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? shelf.values.traps?.Metric ?? ""].join("\n");
   part("value").textContent = card.value;
-  part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
+  part("change").textContent = older || !card.change ? "" : arrowed(card.change);
   part("change").className = `change ${card.isGuess ? "" : colourOf(card)}`;
   writeNotes(view, older ? ["of the previous recipe"] : card.notes);
   view.classList.toggle("guess", Boolean(card.isGuess));

@@ -35,6 +35,7 @@ function createShelf() {
   };
 
   const shown = {
+    theme: followTheme(document),
     renderers, values, put, listen, protocol,
     mounted: () => mounted.keys(),
 

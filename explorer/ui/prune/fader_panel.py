@@ -18,9 +18,16 @@ from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, rea
 from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
+FEW = 6  # faders, beside which the curve gets more of the width
 _costs = Cache(
     8, "cost tables"
 )  # subject -> its cost table: no fader changes it, and each move draws the console again
+
+
+def shares() -> tuple[int, int]:
+    """Return how the width is shared between the faders and the curve beside them."""
+    parts = max(len(session.profile().groups), len(session.profile().prunable_layers))
+    return (8, 7) if parts <= FEW else (3, 2)
 
 
 def draw() -> None:

@@ -168,18 +168,19 @@ def test_by_keyboard_the_focus_goes_from_an_undo_that_is_used_up_to_redo_and_bac
     expect(undo).to_be_focused()
 
 
-def test_the_totals_follow_the_hand_before_it_lets_go(dense):
-    totals = dense.page.locator(".totals")
-    whole = totals.inner_text()
-    assert not whole.startswith("About")
+def test_the_counted_numbers_follow_the_hand_before_it_lets_go(dense):
+    card = dense.page.locator(".card").nth(1)
+    change, notes = card.locator(".change"), card.locator(".notes")
+    assert change.inner_text() == ""
     dense.drag("conv2", 60, let_go=False)
-    expect(totals).to_have_text(re.compile(r"^About .*parameters \(−"))
+    expect(change).to_have_text(re.compile(r"^↓ [0-9.]+ %$"))
+    expect(notes).to_contain_text("counted as you drag")
     assert dense.recipe() == Recipe()  # nothing was sent
+    counted = change.inner_text()
     dense.page.mouse.up()
     dense.comes_to_hold("conv2")
-    about = totals.inner_text().removeprefix("About ")
-    expect(totals).not_to_have_text(re.compile("^About"))
-    assert totals.inner_text() == about  # the estimate of this model is exact
+    expect(notes).to_contain_text("× fewer")
+    assert change.inner_text() == counted  # the estimate of this model is exact
 
 
 def test_while_a_fader_is_dragged_numbers_and_the_point_move_and_are_marked_as_expected(prune):
