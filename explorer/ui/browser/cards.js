@@ -18,9 +18,17 @@ function renderCards({ parentElement, data }) {
   shelf.taken(data.taken);
   if (data.point && !data.older) keepPoint(data.point);
   const stop = shelf.listen(["moves", "prospect"], draw); // which draws
+  const aloud = data.older || !data.order ? "" : headline(data[data.order[0]]);
+  if (aloud !== shelf.values.headline) shelf.put("headline", aloud);
   const observer = new ResizeObserver(() => [...room.children].forEach(fitNotes));
   observer.observe(room);
   return () => { stop(); observer.disconnect(); };
+}
+
+// The first card in words, to be read aloud.
+function headline({ label, value, change, notes }) {
+  const moved = change ? `, ${change.startsWith("-") ? "down" : "up"} ${change.replace(/^[-+]/, "")}, ${notes[0]}` : "";
+  return `${label} ${value}${moved}`;
 }
 
 function keepPoint(point) {
@@ -80,6 +88,7 @@ function fillCards(room, cards, older) {
 function emptyCard(place) {
   const view = document.createElement("section");
   view.className = "card";
+  view.setAttribute("role", "group");
   view.innerHTML = `<div class="head"><span class="label"></span><button class="why" type="button" aria-describedby="trap-${place}">?</button>`
     + `<span class="trap" id="trap-${place}" role="tooltip"></span></div><div class="figures"><div class="value"></div><div class="change"></div></div><div class="notes"></div>`;
   return view;
@@ -88,6 +97,7 @@ function emptyCard(place) {
 function fillCard(view, card, older) {
   const part = (name) => view.querySelector(`.${name}`);
   part("label").textContent = card.label;
+  view.setAttribute("aria-label", card.label);
   part("why").setAttribute("aria-label", `About ${card.label}`);
   part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? shelf.values.traps?.Metric ?? ""].join("\n");
   part("value").textContent = card.value;

@@ -32,8 +32,8 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ("status.js",),
         "renderStatus",
         "status.css",
-        '<div class="status" role="status"><span class="share"><i></i></span><span '
-        'class="words"></span><button></button></div>',
+        '<div class="status"><span class="share"><i></i></span><span class="words"></span><button></button>'
+        '<span class="spoken" role="status"></span></div>',
     ),
     "figure": (
         (f"{CONSOLE}/cost.js", "prospect.js", "legend.js", "figure.js"),
@@ -64,7 +64,17 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     ),
 }
 # of all elements
-SHARED = ("history.js", "lost_page.js", "row_focus.js", "theme.js", "protocol.js", "zoom.js", "shelf.js")
+SHARED = (
+    "history.js",
+    "lost_page.js",
+    "row_focus.js",
+    "focus_keeper.js",
+    "popover_focus.js",
+    "theme.js",
+    "protocol.js",
+    "zoom.js",
+    "shelf.js",
+)
 IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are there
 ROOM = '<div class="room"></div>'
 # sent with each message, so short; it retries until the shelf is there

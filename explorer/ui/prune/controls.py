@@ -196,7 +196,7 @@ def _presets() -> None:
 
 def _allocator() -> None:
     with (
-        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.popover("Set all ratios", icon=":material/equalizer:", key="ratios menu", help=HELP["allocator"]),
         st.container(width=POPOVER_WIDTH),
     ):
         joint_plan.draw_way()

@@ -168,6 +168,49 @@ def test_by_keyboard_the_focus_goes_from_an_undo_that_is_used_up_to_redo_and_bac
     expect(undo).to_be_focused()
 
 
+def test_the_keyboard_passes_the_buttons_of_undo_both_ways(dense):
+    dense.drag("conv2", 60)
+    undo, reset = (dense.page.get_by_role("button", name=name) for name in ("Undo", "Reset"))
+    expect(undo).to_be_enabled()
+    undo.focus()
+    dense.page.keyboard.press("Tab")
+    expect(reset).to_be_focused()
+    dense.page.keyboard.press("Tab")
+    expect(dense.page.get_by_role("button", name="Presets")).to_be_focused()
+    dense.page.keyboard.press("Shift+Tab")
+    expect(reset).to_be_focused()
+    dense.page.keyboard.press("Shift+Tab")
+    expect(undo).to_be_focused()
+
+
+def test_the_end_of_the_tour_hands_the_keyboard_on(prune):
+    page = prune.visit("?model=digits-cnn").page
+    page.get_by_role("button", name="Tour").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 4:")).to_be_visible()
+    end = page.get_by_role("button", name="End the tour")
+    end.focus()
+    page.keyboard.press("Enter")
+    expect(end).to_have_count(0)
+    page.wait_for_function("() => document.activeElement !== document.body")
+    page.mouse.click(700, 60)  # negative control: who uses the mouse is left alone
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.activeElement === document.body")
+
+
+def test_only_a_result_is_read_aloud(dense):
+    spoken = dense.page.locator(".spoken")
+    expect(spoken).to_contain_text(re.compile(r"^Accuracy [0-9.]+ %\. Final"))
+    dense.page.evaluate(
+        "(node) => { window.said = []; new MutationObserver(() => said.push(node.textContent))"
+        ".observe(node, { childList: true }); }",
+        spoken.element_handle(),
+    )
+    dense.drag("conv2", 60)
+    expect(spoken).to_contain_text("worse beyond noise")
+    assert len(dense.page.evaluate("said")) == 1
+
+
 def test_the_counted_numbers_follow_the_hand_before_it_lets_go(dense):
     card = dense.page.locator(".card").nth(1)
     change, notes = card.locator(".change"), card.locator(".notes")
