@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import streamlit as st
+
 from ...machine.cache import Cache
 from ...values.report import Report
 from .. import session
@@ -26,8 +28,12 @@ _costs = Cache(
 
 def shares() -> tuple[int, int]:
     """Return how the width is shared between the faders and the curve beside them."""
-    parts = max(len(session.profile().groups), len(session.profile().prunable_layers))
-    return (8, 7) if parts <= FEW else (3, 2)
+    return (8, 7) if _has_few() else (3, 2)
+
+
+def _has_few() -> bool:
+    profile = session.profile()
+    return max(len(profile.groups), len(profile.prunable_layers)) <= FEW
 
 
 def draw() -> None:
@@ -40,7 +46,8 @@ def draw() -> None:
         "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
     )
     value = LiveValue("console", _state, _facet, (session.LIVE_LANE,), key=key, take=take)
-    pushed("console", value, on_edit_change=partial(_edited, take, key))
+    with st.container(key="few faders" if _has_few() else "many faders"):  # whose height is kept for them
+        pushed("console", value, on_edit_change=partial(_edited, take, key))
 
 
 def _facet() -> Hashable:
