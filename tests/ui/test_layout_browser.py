@@ -189,6 +189,8 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is
 
 def in_both_themes(page) -> list[str]:
     """What axe-core calls serious of what is shown now, in the light theme and then in the dark one."""
+    page.wait_for_selector(SETTLED)
+    page.wait_for_timeout(FADE_MS)
     found = serious(page)
     light = page.evaluate(BACKGROUND)
     page.emulate_media(color_scheme="dark")
@@ -207,7 +209,6 @@ def test_what_opens_over_the_page_can_be_read_by_all(turn_to, opener):
     button = page.locator(f".st-key-{opener} button").first
     button.click()
     expect(page.locator(OPENED).first).to_be_visible()
-    page.wait_for_timeout(FADE_MS)
     assert in_both_themes(page) == []
     page.keyboard.press("Escape")
     expect(page.locator(OPENED)).to_have_count(0)
@@ -219,7 +220,6 @@ def test_every_tool_can_be_read_by_all(turn_to, tab):
     page.get_by_role("tab", name=tab).click()
     for summary in page.locator("[role=tabpanel]:visible summary").all():
         summary.click()
-    page.wait_for_timeout(FADE_MS)
     assert in_both_themes(page) == []
 
 
