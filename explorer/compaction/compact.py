@@ -14,7 +14,7 @@ from ..graph.analysed import Analysed
 from ..graph.blocks import is_overwritten, nodes_without, sums_without
 from ..graph.detours import functional
 from ..graph.nodes import op_name
-from ..graph.rewriting import groups_left, rewrite
+from ..graph.rewriting import groups_left, order_left, rewrite
 from ..graph.running import fixed_batch
 from ..graph.survivors import Survivors
 from ..values.profile import Masks
@@ -76,6 +76,7 @@ class Builder:
         self.gone = nodes_without(graph.program, graph.branches, self.masks.blocks)
         self.root, self.new = nn.Module(), fx.Graph()
         self.filled: set[str] = set()
+        self.orders: list[str] = []  # constants
         self.as_modules = True
         self.device: torch.device | None = None  # that of the input
 
@@ -91,12 +92,14 @@ class Builder:
         self._unpack_outputs()
         state = self.model.subject.model.state_dict(keep_vars=True)
         lost = self._lost_modules()
-        unused = [n for n in state if not has(self.root, n) and n.rpartition(".")[0] not in lost]
         module = self._finished()
-        for name in unused:  # parameters that the graph never reads keep their names too
-            if not has(module, name):
+        for name in state:  # parameters that the graph never reads keep their names too
+            if not has(module, name) and name.rpartition(".")[0] not in lost:
                 put(module, name, self.tensors[name])
-        for name in self.names.values():  # constants of the graph are not part of the model's state
+        for name in (
+            *self.names.values(),
+            *self.orders,
+        ):  # constants of the graph are not part of the model's state
             if name not in state and has(module, name):
                 hide(module, name)
         fixed = fixed_batch(program)
@@ -171,11 +174,24 @@ class Builder:
             return self.new.call_module(self._module(node), (self._value(read, nodes),))
         args = fx.node.map_arg(node.args, lambda n: self._value(n, nodes))
         kwargs = fx.node.map_arg(node.kwargs, lambda n: self._value(n, nodes))
+        order = order_left(node, self.left)
+        if order is not None:
+            args, kwargs = self._in_order(node, args, kwargs, order)
         target, args, kwargs = rewrite(node, args, kwargs, self.new, self.left)
         target, args, kwargs = without_device(target, args, kwargs)
         if makes_a_tensor(target):
             kwargs["device"] = self.device or device_node(self.new)
         return self.new.call_function(target, args, kwargs)
+
+    def _in_order(self, node: fx.Node, args: tuple, kwargs: dict, order: Tensor) -> tuple[tuple, dict]:
+        """Return the arguments of a node with another order of channels, a constant of the smaller model."""
+        name = f"{node.name}_order"
+        put(self.root, name, order.to(next(iter(self.tensors.values())).device))
+        self.orders.append(name)
+        held = self.new.get_attr(name)
+        if op_name(node.target) == "index_select":
+            return (args[0], node.args[1], held), {}
+        return (args[0], [None if place is None else held for place in node.args[1]]), kwargs  # type: ignore[union-attr]
 
     def _left_of(self, total: fx.Node, left: Any) -> Any:
         """Return what is left of a sum without its branch; a copy if it is written over."""

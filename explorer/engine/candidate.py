@@ -150,8 +150,11 @@ def _macs(
     """Return the multiply-adds for one sample. Those of layers follow the shapes of their weights; only
     others must be counted again.
     """
-    if graph.program is not None and sum(layer.macs for layer in layers) == graph.profile.macs:
-        return sum(layer.pruned_macs for layer in layers)
+    if graph.program is not None:
+        if all(layer.pruned_shape == layer.shape for layer in layers):  # nothing is smaller, nothing is gone
+            return graph.profile.macs
+        if sum(layer.macs for layer in layers) == graph.profile.macs:
+            return sum(layer.pruned_macs for layer in layers)
     fixed = fixed_batch(graph.program) if graph.program is not None else None
     return count_macs(model, example[: fixed or 1].to(device)) // (fixed or 1)
 

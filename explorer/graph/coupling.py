@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
 from ..values.profile import Group
+from .known_positions import known_positions
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, layer_of, op_name, where
 from .refusals import READS_VALUES, reads_values, uncuttable
@@ -67,6 +68,7 @@ class Walk:
         self.names |= signature.inputs_to_lifted_tensor_constants
         self.program, self.ties = program, Ties()
         self.values: dict[str, Any] = {}
+        self.known = known_positions(program)
         self.batch = 1
         self.open_sizes: dict[Any, int] = {}  # symbol of an input's size -> its value in this walk
         self.macs: dict[str, int] = {}
@@ -79,13 +81,8 @@ class Walk:
         self.ranks: dict[str, int] = {}
 
     def run(self) -> "Walk":
-        with FlopCounterMode(display=False) as counter:
-            for node in self.program.graph.nodes:
-                before = counter.get_total_flops()
-                self.values[node.name] = self._step(node)
-                spent = counter.get_total_flops() - before
-                if spent:
-                    self.macs[node.name] = spent // 2 // self.batch
+        for node in self.program.graph.nodes:
+            self.values[node.name] = self._step(node)
         return self
 
     def _step(self, node: fx.Node) -> Any:
@@ -123,7 +120,8 @@ class Walk:
                 self.ties.tables.update(self.slots[tensor, dim].tolist())
             if size > 1:
                 arrays.append(labels)
-        return Labelled(torch.empty(full, dtype=value.dtype, device="meta"), tuple(arrays), parameter=True)
+        meta = torch.empty(full, dtype=value.dtype, device="meta")
+        return Labelled(meta, tuple(arrays), parameter=True, known=self.known.get(node.name))
 
     def _look_up(self, item: Any) -> Any:
         return fx.node.map_arg(item, lambda n: self.values[n.name])
@@ -143,7 +141,12 @@ class Walk:
             raise GraphError(reads_values(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
-        out = self._executed(node, target, strip(args), strip(kwargs))
+        # counted here alone: whatever the rules do with labels would be intercepted, too
+        with FlopCounterMode(display=False) as counter:
+            out = self._executed(node, target, strip(args), strip(kwargs))
+        spent = counter.get_total_flops()
+        if spent:
+            self.macs[node.name] = spent // 2 // self.batch
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
         call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node))
@@ -205,7 +208,7 @@ class Walk:
             self._note_parameters(node, call)
             arrays = () if isinstance(call.out, Tensor) else [() for _ in call.out]
         if isinstance(call.out, Tensor):
-            return Labelled(call.out, tuple(arrays), parameter)
+            return Labelled(call.out, tuple(arrays), parameter, self.known.get(node.name))
         return tuple(
             Labelled(o, tuple(a), parameter) if isinstance(o, Tensor) else o
             for o, a in zip(call.out, arrays, strict=True)

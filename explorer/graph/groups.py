@@ -1,6 +1,6 @@
 """Ties -> classes of labels that keep every tensor rectangular -> coupled groups."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +39,7 @@ def solve(walk: Walk, rated: Collection[str]) -> Coupling:
         held = classes[array.clamp(min=0)]
         if any(bool((held != held.narrow(dim, 0, 1)).any()) for dim in dims):
             ties.freeze(array, why)
-    frozen = _frozen_reasons(ties, classes)
-    groups, units = _groups(walk, classes, frozen, rated)
+    groups, units = _groups(walk, classes, rated)
     return Coupling(classes, walk.values, groups, units, walk.macs, walk.weights)
 
 
@@ -87,12 +86,13 @@ def _apart(classes: Tensor, dim: int) -> int:
     return len(local.components()[rows].unique())
 
 
-def _frozen_reasons(ties: Ties, classes: Tensor) -> dict[int, str]:
-    reasons: dict[int, str] = {}
+def _frozen_reasons(ties: Ties, classes: Tensor) -> tuple[Tensor, list[str]]:
+    """Return the number of the first reason why each class is frozen, -1 if it is not, and the reasons."""
+    numbers, reasons = torch.full((len(classes),), -1), dict[str, int]()
     for labels, why in ties.frozen:
-        for unit in classes[labels].unique().tolist():
-            reasons.setdefault(unit, why)
-    return reasons
+        held = classes[labels]
+        numbers[held[numbers[held] < 0]] = reasons.setdefault(why, len(reasons))
+    return numbers, list(reasons)
 
 
 @dataclass(frozen=True)
@@ -105,24 +105,16 @@ class Members:
 
 
 def _groups(
-    walk: Walk, classes: Tensor, frozen: dict[int, str], rated: Collection[str]
+    walk: Walk, classes: Tensor, rated: Collection[str]
 ) -> tuple[tuple[Group, ...], dict[str, Tensor]]:
     """Return the groups: classes with the same set of slots, and the same pieces, are one group; a group
     without a producer has no fader.
     """
-    footprint: dict[int, list[tuple[str, int]]] = {}
-    for slot, labels in walk.slots.items():
-        for unit in classes[labels].unique().tolist():
-            footprint.setdefault(unit, []).append(slot)
-    parts = _parts(walk.ties, classes)
-    members: dict[tuple, list[int]] = {}
-    for unit in sorted(footprint):
-        members.setdefault((tuple(footprint[unit]), frozen.get(unit), tuple(parts.get(unit, ()))), []).append(
-            unit
-        )
+    members = _members(walk, classes)
     order = {slot: position for position, slot in enumerate(walk.produced)}
     classes_of = []
-    for (slots, reason, _), units in members.items():
+    for one in members:
+        slots, reason, units = one.slots, one.frozen, one.units
         producers = [slot for slot in slots if slot in walk.produced]
         if producers:
             if not any(tensor in rated for tensor, _ in producers):
@@ -130,55 +122,90 @@ def _groups(
             classes_of.append((min(order[s] for s in producers), slots, reason, units))
     classes_of.sort(key=lambda item: (item[0], item[3][0]))
     groups, unit_classes, taken = [], {}, set()
-    explained = [(int(classes[label]), text) for label, text in walk.ties.reasons]
-    heads = {int(classes[label]) for label in (h[0] for h in walk.ties.heads if len(h) and int(h[0]) >= 0)}
-    for first, slots, reason, units in classes_of:
+    names = [layer for layer, _ in walk.produced.values()]
+    of_class = _membership(walk, classes, [units for *_, units in classes_of])
+    for place, (first, slots, reason, units) in enumerate(classes_of):
         if len(units) == 1:
             many = max(int((classes[walk.slots[slot]] == units[0]).sum()) for slot in slots) > 1
             alone = "all its channels are tied to each other" if many else "is a single channel"
             reason = reason or f"{alone}, and at least one unit stays"
-        base = list(walk.produced.values())[first][0]
+        base = names[first]
         name, copy = base, 2
         while name in taken:
             name, copy = f"{base}#{copy}", copy + 1
         taken.add(name)
         unit_classes[name] = torch.tensor(units)
-        groups.append(_group(walk, classes, name, Members(slots, units, reason), explained, heads))
+        groups.append(_group(walk, classes, name, place, Members(slots, units, reason), of_class))
     return tuple(groups), unit_classes
 
 
-def _parts(ties: Ties, classes: Tensor) -> dict[int, list[int]]:
-    """Return, for each class, the pieces taken out of a value that it is in: one unit of each group is kept,
-    so that no piece loses all.
+def _members(walk: Walk, classes: Tensor) -> list[Members]:
+    """Return the classes with the same slots, the same reason why they are frozen, and the same pieces taken
+    out of a value: one unit of each group is kept, so that no piece loses all.
     """
-    parts: dict[int, list[int]] = {}
-    for number, units in enumerate(
-        {tuple(classes[piece[piece >= 0]].unique().tolist()): None for piece in ties.pieces}
-    ):
-        for unit in units:
-            parts.setdefault(unit, []).append(number)
-    return parts
+    numbers, reasons = _frozen_reasons(walk.ties, classes)
+    slots = list(walk.slots)
+    held = [classes[walk.slots[slot]].unique() for slot in slots]
+    pieces = [classes[piece[piece >= 0]].unique() for piece in walk.ties.pieces]
+    kind, fresh = numbers + 1, len(reasons) + 1  # classes of one kind go together
+    for units in (*held, *pieces):
+        told, new = kind[units].unique(return_inverse=True)
+        kind[units] = fresh + new
+        fresh += len(told)
+    own = torch.cat(held).unique() if held else classes[:0]
+    kinds, of, count = kind[own].unique(return_inverse=True, return_counts=True)
+    sorted_units = own[of.argsort(stable=True)].split(count.tolist())
+    inside: list[list[tuple[str, int]]] = [[] for _ in kinds]
+    place = torch.full((fresh,), -1)
+    place[kinds] = torch.arange(len(kinds))
+    for slot, units in zip(slots, held, strict=True):
+        for number in place[kind[units]].unique().tolist():
+            inside[number].append(slot)
+    return [
+        Members(tuple(own_slots), units.tolist(), reasons[number] if number >= 0 else None)
+        for own_slots, units in zip(inside, sorted_units, strict=True)
+        for number in [int(numbers[units[0]])]
+    ]
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What is known of classes once their groups are.
+
+    Args:
+        group, number: (classes,) the group that each is in, -1 for none, and its unit there.
+        tied_by: group -> what its units were tied by.
+        heads: groups whose units are whole heads of attention.
+    """
+
+    group: Tensor
+    number: Tensor
+    tied_by: Mapping[int, list[str]]
+    heads: frozenset[int]
+
+
+def _membership(walk: Walk, classes: Tensor, units: Sequence[list[int]]) -> Membership:
+    group, number = torch.full((2, len(classes)), -1)
+    for place, own in enumerate(units):
+        group[own], number[own] = place, torch.arange(len(own))
+    tied_by: dict[int, list[str]] = {}
+    for label, text in walk.ties.reasons:
+        tied_by.setdefault(int(group[classes[label]]), []).append(text)
+    heads = [h[0] for h in walk.ties.heads if len(h) and int(h[0]) >= 0]
+    return Membership(group, number, tied_by, frozenset(int(group[classes[head]]) for head in heads))
 
 
 def _group(
-    walk: Walk, classes: Tensor, name: str, members: Members, explained: list, heads: set[int]
+    walk: Walk, classes: Tensor, name: str, place: int, members: Members, of_class: Membership
 ) -> Group:
-    units = members.units
-    number = torch.full((int(classes.max()) + 1,), -1)
-    number[torch.tensor(units)] = torch.arange(len(units))
-    own = set(units)
-    slots = tuple(
-        Slot(
-            tensor,
-            dim,
-            tuple(number[classes[walk.slots[tensor, dim]]].tolist()),
-            (tensor, dim) in walk.produced,
-        )
-        for tensor, dim in members.slots
-    )
+    slots = []
+    for slot in members.slots:
+        held = classes[walk.slots[slot]]
+        units = torch.where(of_class.group[held] == place, of_class.number[held], -1)
+        slots.append(Slot(*slot, tuple(units.tolist()), slot in walk.produced))
     layers = dict.fromkeys(
         slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in slots
     )
-    tied_by = tuple(dict.fromkeys(text for unit, text in explained if unit in own))
-    unit = "head" if own & heads else "channel"
-    return Group(name, len(units), slots, tuple(layers), tied_by, members.frozen, unit)
+    tied_by = tuple(dict.fromkeys(of_class.tied_by.get(place, ())))
+    unit = "head" if place in of_class.heads else "channel"
+    return Group(name, len(members.units), tuple(slots), tuple(layers), tied_by, members.frozen, unit)

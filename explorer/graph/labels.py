@@ -17,11 +17,13 @@ class Labelled:
         meta: the tensor on the meta device: shape and dtype only.
         arrays: int64 label arrays of its rank; extent 1 along dimensions in which they do not vary.
         parameter: it consists of parameters alone.
+        known: its values, if they are whole numbers that are the same for every input.
     """
 
     meta: Tensor
     arrays: tuple[Tensor, ...] = ()
     parameter: bool = False
+    known: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,11 +7,12 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from ..errors import CompactionError
 from .labels import Labelled
 from .nodes import op_name
+from .rules.movement import read_positions
 from .survivors import Survivors
 
 SIZED = (
@@ -183,6 +184,38 @@ def _select(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Su
         return node.target, args, kwargs
     position = args[2] % source.shape[dim]
     return node.target, (args[0], dim, int(kept[:position].sum())), {}
+
+
+@rewrites("roll")
+def _roll(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    """Roll as many of the channels that are left as come to the start."""
+    shifts, dims = (
+        list(given) if isinstance(given, list | tuple) else [given]
+        for given in (args[1], _arg(args, kwargs, 2, "dims", []))
+    )
+    kept = left.kept(source)
+    if not dims or not kept:
+        return node.target, args, kwargs
+    total = dict.fromkeys((dim % len(source.shape) for dim in dims), 0)
+    for shift, dim in zip(shifts, dims, strict=True):
+        total[dim % len(source.shape)] += shift
+    for dim in kept.keys() & total.keys():
+        first = len(kept[dim]) - total[dim] % len(kept[dim])
+        total[dim] = int(kept[dim][first:].sum())
+    return node.target, (args[0], list(total.values()), list(total)), {}
+
+
+def order_left(node: fx.Node, left: Survivors) -> Tensor | None:
+    """Return the order in which a node reads the channels that are left; None if it reads them as before."""
+    values, name = left.coupling.values, op_name(node.target)
+    if name not in ("index", "index_select"):
+        return None
+    given: Any = fx.node.map_arg(node.args, lambda n: values[n.name])
+    read = read_positions(given, name)
+    kept = left.kept(given[0]).get(read[0]) if read is not None else None
+    if read is None or kept is None:
+        return None
+    return (torch.cumsum(kept, 0) - 1)[read[1][kept[read[1]]]]
 
 
 @rewrites("pad", "constant_pad_nd")

@@ -13,6 +13,7 @@ Layout = Literal["channels", "features"]
 Squash = Literal["none", "unit", "above_one"]
 BATCH, INPUT = 4, 3  # samples that are tried; channels of the model's input
 LARGEST = 4_000  # numbers in one sample of a value
+PIVOTS = torch.int32  # torch.lu_unpack writes out of bounds unless there are as many as matrices
 CONVS = {3: nn.Conv1d, 4: nn.Conv2d, 5: nn.Conv3d}
 
 
@@ -231,7 +232,8 @@ def _case(op: Any, sample: Any, own: tuple[int, ...], front: bool, several: bool
         alike = shape is not None and item.is_floating_point() and tuple(item.shape) == shape and shape
         if alike and several:
             return make(item)
-        leads = bool(shape) and item.dim() == len(shape or ()) and item.dim() > 0 and not front
+        ranked = item.dim() == len(shape or ()) or item.dtype is PIVOTS
+        leads = bool(shape) and ranked and item.dim() > 0 and not front
         held.append(item.detach().clone())
         batched.append(leads and item.shape[0] == (shape or (0,))[0] and item.shape[0] > 1)
         return Held(len(held) - 1)
@@ -245,6 +247,8 @@ def _case(op: Any, sample: Any, own: tuple[int, ...], front: bool, several: bool
     rest = tree_map(hold, (tuple(sample.args), dict(sample.kwargs)))
     if several and len(shapes) == 1:
         return None  # the same as with all others held
+    if any(t.dtype is PIVOTS and not b for t, b in zip(held, batched, strict=True)):
+        return None
     arguments = ((entering, *rest[0]), rest[1])
     return Case(op.full_name, op.op, arguments, tuple(shapes), tuple(held), tuple(batched), "features")
 

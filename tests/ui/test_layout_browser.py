@@ -191,15 +191,15 @@ def in_both_themes(page) -> list[str]:
     """What axe-core calls serious of what is shown now, in the light theme and then in the dark one."""
     page.wait_for_selector(SETTLED)
     page.wait_for_timeout(FADE_MS)
-    found = serious(page)
+    problems = serious(page)
     light = page.evaluate(BACKGROUND)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"() => ({BACKGROUND})() !== {light!r}")
     page.wait_for_timeout(FADE_MS)
-    found += serious(page, CONTRAST)
+    problems += serious(page, CONTRAST)
     page.emulate_media(color_scheme="light")
     page.wait_for_function(f"() => ({BACKGROUND})() === {light!r}")
-    return found
+    return problems
 
 
 @pytest.mark.parametrize("opener", OPENERS)

@@ -65,7 +65,7 @@ def pointwise(call: Call) -> Arrays:
 
 UNTAGGED = (
     "hardswish hardsigmoid hardtanh relu6 leaky_relu elu selu celu silu mish gelu softplus log_sigmoid rrelu "
-    "threshold copy where complex polar rsub masked_fill "
+    "threshold copy where complex polar rsub masked_fill __and __or "
     "bernoulli uniform normal exponential cauchy log_normal geometric random"
 ).split()
 RULES.update(dict.fromkeys(UNTAGGED, pointwise))

@@ -130,10 +130,23 @@ def pick(call: Call) -> Any:
 
 @rule("roll")
 def roll(call: Call) -> Arrays:
+    """Move channels from the end to the start; what no layer makes, such as places in a picture, stays."""
     source: Labelled = call.args[0]
     dims = call.arg(2, "dims", [])
     rolled = {d % len(source.shape) for d in ([dims] if isinstance(dims, int) else dims)}
-    return only(call, source, lambda dims_: not dims_ & rolled and bool(rolled), f"rolled in {call.where}")
+    allowed = _of_layers(call, source, rolled, f"rolled in {call.where}") if rolled else ()
+    return compressed([call.target(source.expanded(a), *call.args[1:], **call.kwargs) for a in allowed])
+
+
+def _of_layers(call: Call, source: Labelled, dims: set[int], why: str) -> Arrays:
+    """Return the arrays that vary along other dimensions, or that a layer makes; the others are frozen."""
+    kept = []
+    for array in source.arrays:
+        if varying(array) & dims and not call.ties.is_made(array):
+            call.ties.freeze(array, why)
+        else:
+            kept.append(array)
+    return tuple(kept)
 
 
 @rule("cat", "concat", "concatenate")
@@ -197,6 +210,9 @@ def pad(call: Call) -> Arrays:
 @rule("index")
 def index(call: Call) -> Arrays:
     source, indices = call.args[0], call.args[1]
+    read = read_positions(call.args, name_of(call))
+    if read is not None:
+        return _looked_up(call, source, *read)
     indexed = {d for d, i in enumerate(indices) if i is not None}
     kept = only(call, source, lambda dims: not dims & indexed, f"looked up by position in {call.where}")
     zeros = [None if i is None else torch.zeros(i.shape, dtype=torch.long) for i in indices]
@@ -205,8 +221,35 @@ def index(call: Call) -> Arrays:
 
 @rule("index_select")
 def index_select(call: Call) -> Arrays:
+    read = read_positions(call.args, name_of(call))
+    if read is not None:
+        return _looked_up(call, call.args[0], *read)
     dim = call.args[1] % len(call.args[0].shape)
     return only(call, call.args[0], lambda dims: dim not in dims, f"looked up by position in {call.where}")
+
+
+def read_positions(args: tuple, name: str) -> tuple[int, Tensor] | None:
+    """Return the one dimension that is read in an order known before, and that order; None for anything else.
+
+    Args:
+        args: of an `index` or `index_select`, as labelled values.
+    """
+    source, rank = args[0], len(args[0].shape)
+    if name == "index_select":
+        dim, order = args[1] % rank, args[2] if len(args) > 2 else None
+    else:
+        lists = [(d, i) for d, i in enumerate(args[1]) if i is not None]
+        dim, order = lists[0] if len(lists) == 1 else (0, None)
+    if order is None or order.known is None or order.known.dim() != 1 or not order.known.numel():
+        return None
+    return dim, order.known % source.shape[dim]
+
+
+def _looked_up(call: Call, source: Labelled, dim: int, order: Tensor) -> Arrays:
+    kept = _of_layers(call, source, {dim}, f"looked up by position in {call.where}")
+    moved = [array.index_select(dim, order) if dim in varying(array) else array for array in kept]
+    call.ties.pieces.extend(a.unique() for a, array in zip(moved, kept, strict=True) if a is not array)
+    return compressed(moved)
 
 
 @rule(*MADE)
