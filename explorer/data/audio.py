@@ -60,7 +60,7 @@ def audio(
     folder = Path(path).expanduser()
     listed = {role: classes_of(place, SUFFIXES, "WAV files") for role, place in roles_of(folder).items()}
     every = [file for by_class in listed.values() for files in by_class.values() for file in files]
-    sounds = {file: _header(file) for file in every}
+    sounds = {file: _header(Path(file)) for file in every}
     rates = _rates(list(sounds.values()), rate)
     names = sorted(set().union(*listed.values()))
     order = class_order(names, reader, classes)

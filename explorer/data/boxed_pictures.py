@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BoxedPicture:
-    """A picture with its boxes.
+    """A picture with its boxes. There may be a million.
 
     Args:
         boxes: x1, y1, x2, y2 as shares of the picture's width and height, and label, of each.
         size: width and height in pixels that the boxes are for; None: they fit a picture of any size.
     """
 
-    path: Path
+    path: str
     boxes: tuple[tuple[float, ...], ...]
     size: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
 
 
 @dataclass(frozen=True)
@@ -100,20 +105,18 @@ def boxed_task(listed: BoxedSet, reader: Reader, samples: int, *facts: object) -
         chosen = splits.get(name, ())[:samples]
         return _read(chosen, reader) if chosen else None
 
-    root = listed.folder.resolve()
-    paths = [path.resolve() for path in (*listed.described, *(one.path for one in every))]
-    files = file_facts(paths, root)
+    files = file_facts(chain(listed.described, (one.path for one in every)), listed.folder)
     gone = f"; {listed.left_out} were left out" if listed.left_out else ""
     counted = f"{boxes:,} boxes of {len(listed.names)} categories{gone}"
     return Task(
-        f"{listed.kind}:{root.name}",
+        f"{listed.kind}:{listed.folder.resolve().name}",
         reader.shape,
         listed.names,
         load_split,
         rule,
         note=HALVES if both is not None else "",
         source=str(listed.folder),
-        fingerprint=fingerprint([*files, reader.shape, rule, *facts, samples]),
+        fingerprint=fingerprint(chain(files, [reader.shape, rule, *facts, samples])),
         how=(f"{len(every):,} pictures have {counted}.", rule_told(rule, is_bytes=True, is_given=False)),
         metric=("detection_f1", "mean_average_precision"),
         answer=shown_boxes,
@@ -138,10 +141,10 @@ def _read(chosen: Sequence[BoxedPicture], reader: Reader) -> Split:
 
     def opened(place: int) -> "Image":
         one = chosen[place]
-        picture = open_picture(one.path, one.path.name)
+        picture = open_picture(one.path, one.name)
         if one.size is not None and picture.size != one.size:
             raise LoadError(
-                f"Picture {class_name(one.path.name)!r} is {picture.width} x {picture.height}, but its boxes "
+                f"Picture {class_name(one.name)!r} is {picture.width} x {picture.height}, but its boxes "
                 f"are for {one.size[0]} x {one.size[1]}; correct 'width' and 'height', or the picture."
             )
         return picture

@@ -10,6 +10,7 @@ from ..machine.bounded_file import read_bounded
 from ..registry import DATA
 from ..values.subject import Task
 from .boxed_pictures import BoxedPicture, BoxedSet, boxed_task, within
+from .named_files import NamedFiles
 from .pictures import check_pictures
 from .reader import ANY, Reader, check_request, class_name
 
@@ -130,8 +131,9 @@ def _listed(
             left_out += 1
             continue
         boxes.setdefault(key, []).append((*_corners(box, sizes[key], where), numbers[category]))
+    files = NamedFiles(pictures)
     listed = [
-        BoxedPicture(_file(row, pictures, source), tuple(boxes.get(row["id"], ())), sizes[row["id"]])
+        BoxedPicture(_file(row, files, pictures, source), tuple(boxes.get(row["id"], ())), sizes[row["id"]])
         for row in described["images"]
     ]
     return listed, left_out
@@ -148,10 +150,10 @@ def _size(row: Mapping[str, Any], source: Path) -> tuple[int, int]:
     return width, height  # type: ignore[return-value]
 
 
-def _file(row: Mapping[str, Any], pictures: Path, source: Path) -> Path:
+def _file(row: Mapping[str, Any], files: NamedFiles, pictures: Path, source: Path) -> str:
     name = row.get("file_name")
-    path = (pictures / str(name)).resolve()
-    if not isinstance(name, str) or not path.is_relative_to(pictures.resolve()) or not path.is_file():
+    path = files.path(name) if isinstance(name, str) else None
+    if path is None:
         raise LoadError(
             f"Picture {class_name(name)!r} of {source.name!r} is not in {pictures.name}/; put it there."
         )

@@ -1,5 +1,7 @@
 """A folder of pictures with a subfolder for each class."""
 
+import os
+from itertools import chain
 from pathlib import Path
 
 from ..errors import LoadError
@@ -59,7 +61,9 @@ def image_folder(
     pools = {role: _pool(found, number, reader) for role, found in listed.items()}
     if "both" in pools:
         pools |= halves(pools.pop("both"))
-    facts = [*file_facts(every, folder), reader.shape, reader.preset, rule, order.names, samples]
+    facts = chain(
+        file_facts(every, folder), [reader.shape, reader.preset, rule, order.names, samples]
+    )  # never a million of them at once
     return Task(
         f"folder:{folder.resolve().name}",
         reader.shape,
@@ -73,7 +77,7 @@ def image_folder(
     )
 
 
-Listed = dict[str, dict[str, list[Path]]]  # split -> class -> pictures
+Listed = dict[str, dict[str, list[str]]]  # split -> class -> pictures
 
 
 def _without_damaged(listed: Listed, folder: Path) -> tuple[Listed, str]:
@@ -95,14 +99,14 @@ def _without_damaged(listed: Listed, folder: Path) -> tuple[Listed, str]:
     if not damaged:
         return left, "No picture is damaged."
     more = f"{len(damaged):,} damaged pictures were" if len(damaged) > 1 else "One damaged picture was"
-    return left, f"{more} left out, such as {class_name(damaged[0].relative_to(folder))}."
+    return left, f"{more} left out, such as {class_name(os.path.relpath(damaged[0], folder))}."
 
 
-def _pool(found: dict[str, list[Path]], number: dict[str, int], reader: Reader) -> Pool:
+def _pool(found: dict[str, list[str]], number: dict[str, int], reader: Reader) -> Pool:
     files = [file for pictures in found.values() for file in pictures]
     targets = as_targets(number[name] for name, pictures in found.items() for _ in pictures)
 
     def read(place):
-        return open_picture(files[place], str(files[place]))
+        return open_picture(files[place], files[place])
 
     return Pool(targets, lambda chosen: stacked(chosen.tolist(), read, reader))

@@ -1,7 +1,9 @@
 """A folder of pictures and one of masks: the class of each pixel."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,7 @@ def mask_task(
         chosen = halves.get(name)
         return _read(pairs, chosen, reader) if chosen else None
 
-    facts = [*file_facts([path for pair in pairs for path in pair], folder), reader.shape, rule, samples]
+    facts = chain(file_facts(chain.from_iterable(pairs), folder), [reader.shape, rule, samples])
     return Task(
         f"folder:{folder.resolve().name}",
         reader.shape,
@@ -68,19 +70,27 @@ def mask_task(
     )
 
 
-def _pairs(pictures: Path, masks: Path) -> list[tuple[Path, Path]]:
-    own = {path.stem: path for path in sorted(masks.iterdir()) if path.suffix.lower() in SUFFIXES}
-    paths = [path for path in sorted(pictures.iterdir()) if path.suffix.lower() in SUFFIXES]
-    lonely = [path.name for path in paths if path.stem not in own]
-    if lonely or not paths:
-        what = f"{class_name(lonely[0])!r} has no mask" if lonely else "there are no pictures"
+def _pairs(pictures: Path, masks: Path) -> list[tuple[str, str]]:
+    own, names = {_stem(name): name for name in _names(masks)}, _names(pictures)
+    lonely = next((name for name in names if _stem(name) not in own), None)
+    if lonely is not None or not names:
+        what = f"{class_name(lonely)!r} has no mask" if lonely else "there are no pictures"
         raise LoadError(
             f"In {pictures.parent.name!r} {what}; put a mask of the same name into {masks.name}/."
         )
-    return [(path, own[path.stem]) for path in paths]
+    places = str(pictures / "x")[:-1], str(masks / "x")[:-1]
+    return [(places[0] + name, places[1] + own[_stem(name)]) for name in names]
 
 
-def _read(pairs: Sequence[tuple[Path, Path]], chosen: Sequence[int], reader: Reader) -> Split:
+def _names(folder: Path) -> list[str]:
+    return sorted(name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))  # noqa: PTH208
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _read(pairs: Sequence[tuple[str, str]], chosen: Sequence[int], reader: Reader) -> Split:
     """Inputs (n, channels, height, width) uint8 and masks (n, height, width) uint8."""
     as_mask = replace(
         reader, shape=(1, *reader.shape[1:]), preset=replace(reader.preset, interpolation="nearest")
@@ -89,13 +99,14 @@ def _read(pairs: Sequence[tuple[Path, Path]], chosen: Sequence[int], reader: Rea
 
     def opened(place: int, which: int) -> "Image":
         path = pairs[chosen[place]][which]
-        return open_picture(path, path.name)
+        return open_picture(path, Path(path).name)
 
     def mask(place: int) -> "Image":
         picture, labels = opened(place, 0), opened(place, 1)
         if picture.size != labels.size:
+            name = class_name(Path(pairs[chosen[place]][1]).name)
             raise LoadError(
-                f"Mask {class_name(pairs[chosen[place]][1].name)!r} is {labels.width} x {labels.height}, but "
+                f"Mask {name!r} is {labels.width} x {labels.height}, but "
                 f"its picture {picture.width} x {picture.height}; make them of one size."
             )
         return _of_classes(labels)

@@ -24,8 +24,8 @@ def stratified_order(targets: Tensor, seed: int) -> Tensor:
     """
     generator = torch.Generator().manual_seed(seed)
     place = torch.empty(len(targets), dtype=torch.float64)
-    for number in targets.unique():
-        members = (targets == number).nonzero().flatten()
+    sizes = targets.unique(return_counts=True)[1].tolist()
+    for members in targets.argsort(stable=True).split(sizes):  # class by class
         members = members[torch.randperm(len(members), generator=generator)]
         offset = torch.rand(1, generator=generator, dtype=torch.float64)
         place[members] = (torch.arange(len(members)) + offset) / len(members)

@@ -53,7 +53,7 @@ DAMAGED = (
 )
 
 
-def open_picture(source: Path | BinaryIO, name: str, *, small: bool = False) -> "Image":
+def open_picture(source: Path | str | BinaryIO, name: str, *, small: bool = False) -> "Image":
     """Decode the first frame of a picture file.
 
     Args:
@@ -85,22 +85,22 @@ def open_picture(source: Path | BinaryIO, name: str, *, small: bool = False) -> 
     return picture
 
 
-def is_sound(path: Path) -> bool:
+def is_sound(path: str) -> bool:
     """Whether a picture can be decoded; a JPEG is decoded at a small size, which shows the same damage."""
     try:
-        open_picture(path, path.name, small=True)
+        open_picture(path, path, small=True)
     except LoadError:
         return False
     return True
 
 
-def sound(paths: Sequence[Path]) -> list[bool]:
+def sound(paths: Sequence[str]) -> list[bool]:
     """Return which of many pictures can be decoded; they are checked in parallel."""
     with ThreadPoolExecutor(usable_threads()) as pool:
         return list(pool.map(is_sound, paths))
 
 
-def depths(paths: Sequence[Path]) -> set[str]:
+def depths(paths: Sequence[str]) -> set[str]:
     """Return what is unusual about the numbers in pictures, from the headers of some of them spread over all:
     "16 bits", "floats".
     """

@@ -4,7 +4,7 @@ requested.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,13 +68,12 @@ def fingerprint(facts: Iterable[object]) -> str:
     return digest.hexdigest()[:16]
 
 
-def file_facts(paths: Iterable[Path], root: Path) -> list[tuple[str, int, int]]:
-    """Return name, bytes and modification time of each file, which identify the state of a folder."""
-    start, facts = len(str(root / "x")) - 1, []
+def file_facts(paths: Iterable[Path | str], root: Path) -> Iterator[tuple[str, int, int]]:
+    """Yield name, bytes and modification time of each file, which identify the state of a folder."""
+    start = len(str(root / "x")) - 1
     for path in paths:  # perhaps a million: relative_to takes longer than all else
-        stat = path.stat()
-        facts.append((str(path)[start:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns))
-    return facts
+        stat = os.stat(path)  # noqa: PTH116
+        yield str(path)[start:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns
 
 
 def as_targets(numbers: Iterable[int]) -> Tensor:

@@ -79,7 +79,7 @@ def _listed(images: Path, labels: Path, names: tuple[str, ...]) -> list[tuple[Bo
         raise LoadError(f"There are no pictures in {str(images)!r}; put them there.")
     listed = []
     for picture in found:
-        boxes = _boxes(labels / picture.relative_to(images).with_suffix(".txt"), names)
+        boxes = _boxes(labels / Path(picture).relative_to(images).with_suffix(".txt"), names)
         real = tuple(box for box in boxes if box[0] < box[2] and box[1] < box[3])
         listed.append((BoxedPicture(picture, real), len(boxes) - len(real)))
     return listed
