@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from ..graph.analysed import Analysed
+from ..loaders.random_inputs import NAME, NOTE
 from ..machine.cache import Cache
 from ..machine.environment import environment
 from ..measuring.class_order import wrong_order
@@ -29,7 +30,7 @@ from ..values.recipe import Recipe
 from ..values.report import Measurement, Report
 from ..values.samples import Split
 from ..values.subject import Subject
-from .agreement import NOTE, with_agreement
+from .agreement import with_agreement
 from .candidate import Candidate, prepared
 from .conditions import Conditions, first_look, fitting_batch
 from .dense_model import dense_candidate, dense_tallies, judged_split
@@ -96,7 +97,7 @@ def measure(
     check_exact(model.subject, conditions.dtype)
     dense = dense_candidate(model, conditions.device)
     report = _report(model, recipe, conditions, dense, pruned)
-    if model.subject.task is None:
+    if model.subject.task is None or model.subject.task.name == NAME:
         report = replace(report, notes=(*report.notes, NOTE))
     usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
     forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None

@@ -101,7 +101,10 @@ def load(
         subject = with_metrics(subject, [name.strip() for name in metric.split(",")])
     if subject.task is None or loader == "sample":
         return subject
-    return replace(subject, task=reading_scores(subject, subject.task))
+    measured = subject.task
+    if measured.answer is None and measured.scores is None:
+        measured = replace(measured, answer=subject.outputs)
+    return replace(subject, task=reading_scores(subject, measured))
 
 
 def with_data(subject: Subject, source: str) -> Subject:
@@ -159,7 +162,7 @@ def _answers(subject: Subject, classes: int | None) -> Kinds:
     if classes is not None:
         return "classes"
     with torch.inference_mode():
-        output = subject.model(subject.example)
+        output = subject.answer(subject.example)
     one = isinstance(output, torch.Tensor) and output.numel() == len(subject.example)
     return "one number" if one else "anything"
 
@@ -171,7 +174,7 @@ def count_classes(subject: Subject) -> int:
         LoadError: its output is not one row of scores for each input, so accuracy has no meaning.
     """
     with torch.inference_mode():
-        output = subject.model(subject.example)
+        output = subject.answer(subject.example)
     if not isinstance(output, torch.Tensor) or output.dim() != 2 or len(output) != len(subject.example):
         what = (
             f"a tensor of shape {tuple(output.shape)}"

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..graph.quiet import counted_apart
+from ..registry import METRICS
+from ..values.metric import Metric
 from ..values.subject import Subject, Task
 
 Kind = Literal["softmax", "log_softmax", "sigmoid"]
@@ -92,10 +94,10 @@ def as_scores(kind: Kind, outputs: Any) -> Any:
 
 
 def reading_scores(subject: Subject, task: Task) -> Task:
-    """Return the task with an `answer` that turns probabilities into scores, and a sentence that says so; the
-    same task if outputs are scores, if it has an evaluation of its own, or a loss of its own and an answer.
+    """Return the task with a rule that turns probabilities into scores, and a sentence that says so; the same
+    task if outputs are scores, or if nothing of it reads scores.
     """
-    if task.scores is not None or (task.loss is not None and task.answer is not None):
+    if task.scores is not None or not any(map(_reads_scores, task.metrics)):
         return task
     pick = task.answer or _same
     try:
@@ -107,7 +109,11 @@ def reading_scores(subject: Subject, task: Task) -> Task:
     told = (*task.how, TOLD[kind]) if TOLD[kind] not in task.how else task.how
     if kind == "log_softmax":
         return replace(task, how=told)
-    return replace(task, how=told, answer=lambda outputs: as_scores(kind, pick(outputs)))
+    return replace(task, how=told, scored=lambda outputs: as_scores(kind, outputs))
+
+
+def _reads_scores(metric: str | Metric) -> bool:
+    return (METRICS[metric]() if isinstance(metric, str) else metric).of_scores
 
 
 def _same(outputs: Any) -> Any:

@@ -19,6 +19,7 @@ from ..values.metric import Metric
 from ..values.samples import DerivedSplit, Split, leaves_of
 from ..values.subject import OF_CLASSES, Normalisation, Subject, Task
 from .python_file import imported, run_foreign
+from .random_inputs import agreement_task, needs_no_data
 
 SPEC = re.compile(r"^(?P<path>.+\.py):(?P<name>[A-Za-z_]\w*)\Z")
 
@@ -55,10 +56,12 @@ def with_metrics(subject: Subject, names: Sequence[str | Metric]) -> Subject:
     for name in names:
         if isinstance(name, str):
             METRICS[name]
+    if subject.task is None and needs_no_data(names):
+        return replace(subject, task=agreement_task(subject, names))
     if subject.task is None:
         raise LoadError(
             f"{subject.name!r} has no data to measure {', '.join(map(str, names))} on; add some with --data "
-            "or --task."
+            "or --task. Agreement with the dense model needs none: --metric same_answer or cosine_similarity."
         )
     return replace(subject, task=replace(subject.task, metric=tuple(names), scores=None))
 
@@ -71,6 +74,7 @@ def with_task(subject: Subject, task: Task) -> Subject:
     """
     pack = _packing(subject)
     first = _split(task, "tuning", pack)
+    task = task if task.answer or not subject.outputs else replace(task, answer=subject.outputs)
     if first is None:
         raise LoadError(f"Task {task.name!r} has no tuning split; give it data, or a dict with 'tuning'.")
     inputs = first.inputs_at(0, min(2, len(first)))

@@ -18,12 +18,14 @@ from torch import nn
 
 from ..errors import LoadError
 from ..machine.foreign_code import failure, note_file
+from ..machine.optional_packages import with_operators
 from ..registry import LOADERS
 from ..values.inputs import in_one_row, sizes
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import as_taken, led, one_by_one
 from .foreign_model import BUILDING, InputForm, seeded, subject_of, weights_of
 from .own_inputs import Declared, Inputs, declared, fitting, trouble
+from .own_outputs import DECLARED, check_pick, picking
 from .own_weights import check_plain, fold_masks
 from .weights import load_weights
 
@@ -38,7 +40,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     or the file; the model may also hold a `preset`. Several inputs are `@3x32x32+7`, or a list of shapes:
     they are side by side in one row. A model that does not run on fractions is tried with whole numbers; a
     name `example_input` (a tensor, or a tuple or dict of tensors, the batch first) says exactly what it
-    takes.
+    takes. A name `outputs` (a key, a place, or a function) says which of several outputs is judged.
 
     Args:
         name: "path/file.py:factory" or "path/file.py:factory@3x32x32".
@@ -70,7 +72,12 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     factory = match["factory"]
     made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
     about = f"{factory} of {path.name}, {origin}.{made}{_told(inputs)}"
-    return subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
+    subject = subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
+    pick = picking(getattr(model, DECLARED, getattr(file, DECLARED, None)), subject.name)
+    if pick is not None:
+        with torch.inference_mode():
+            check_pick(pick, model(subject.example), subject.name)
+    return replace(subject, outputs=pick)
 
 
 class _AsWritten(SourceFileLoader):
@@ -110,7 +117,7 @@ def run_foreign(action: Callable[[], Any], path: Path) -> Any:
         LoadError: it fails; the message says where.
     """
     try:
-        return action()
+        return with_operators(action)
     except (
         Exception,
         SystemExit,

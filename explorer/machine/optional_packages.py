@@ -6,11 +6,15 @@ import importlib
 import importlib.util
 import sys
 import threading
+from collections.abc import Callable
 from types import ModuleType
+from typing import TypeVar
 
 import torch
 
 from ..errors import LoadError
+
+T = TypeVar("T")
 
 EXTRAS = {
     "torchvision": "zoo",
@@ -67,14 +71,33 @@ def torchvision() -> ModuleType:
     """
     with _lock:
         try:
-            return optional("torchvision")
+            return with_operators(lambda: optional("torchvision"))
         except RuntimeError as error:
-            if "torchvision::" not in str(error) or _declared:
-                raise LoadError(
-                    f"Package torchvision does not fit torch {torch.__version__} ({str(error)[:200]})."
-                ) from error
+            raise LoadError(
+                f"Package torchvision does not fit torch {torch.__version__} ({str(error)[:200]})."
+            ) from error
+
+
+def with_operators(action: Callable[[], T]) -> T:
+    """Run code that may import torchvision, such as a user's file. If its compiled operators do not fit this
+    torch build, they are declared, and the code runs once more.
+    """
+    try:
+        return action()
+    except RuntimeError as error:
+        if "operator torchvision::" not in str(error) or _declared:
+            raise
+        with _lock:
             _declare()
-            return optional("torchvision")
+            _forget_halves()
+    return action()
+
+
+def _forget_halves() -> None:
+    """Forget the parts of packages whose import failed, so that they are imported anew."""
+    for name in list(sys.modules):
+        if "." in name and name.partition(".")[0] not in sys.modules:
+            del sys.modules[name]
 
 
 def _declare() -> None:

@@ -52,6 +52,7 @@ class Judge:
         loss: (outputs, targets) -> mean loss; None if the task has none.
         answer: picks what is judged from the model's outputs.
         scores: see Task.
+        scored: turns probabilities into scores, for what reads these.
         own_loss: the loss is the task's own, not the usual one of its metric; it reads the model's outputs as
             they are.
     """
@@ -60,6 +61,7 @@ class Judge:
     loss: Callable[[Any, Any], Tensor] | None = None
     answer: Callable[[Any], Any] | None = None
     scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
+    scored: Callable[[Any], Any] | None = None
     own_loss: bool = False
 
     @property
@@ -91,18 +93,28 @@ class Judge:
         """
         whole, outputs = outputs, self.picked(outputs)
         stored, dense = targets if self.needs_dense else (targets, None)
-        classes = self._classes(outputs, stored)
+        classes = self._classes(self._scores(outputs), stored)
         rows = {
-            metric.name: _checked(metric, outputs, dense if metric.needs == "dense" else stored)
+            metric.name: self._rows(metric, outputs, dense if metric.needs == "dense" else stored)
             for metric in self.metrics
             if classes is None or metric.name != "accuracy"
         }
         if classes is None:
             samples = len(next(iter(rows.values())))
-            losses = self._mean_loss(whole if self.own_loss else outputs, stored, samples)
+            read = self._scores(outputs) if self.metrics[0].of_scores else outputs
+            losses = self._mean_loss(whole if self.own_loss else read, stored, samples)
             return Tally(NO_CLASSES, NO_CLASSES.long(), losses, rows, self.metrics)
         losses = self._mean_loss(whole, stored, len(classes)) if self.own_loss else classes.losses
         return Tally(classes.correct, classes.predictions, losses, rows, self.metrics)
+
+    def _scores(self, outputs: Any) -> Any:
+        return outputs if self.scored is None else self.scored(outputs)
+
+    def _rows(self, metric: Metric, outputs: Any, targets: Any) -> Tensor:
+        if metric.of_scores:
+            targets = self._scores(targets) if metric.needs == "dense" else targets
+            return _checked(metric, self._scores(outputs), targets)
+        return _checked(metric, outputs, targets)
 
     def of_scores(self, model: nn.Module, inputs: Any, targets: Any) -> Tally:
         """Return the result of the task's own evaluation.
@@ -179,7 +191,9 @@ def judge_for(task: Task) -> Judge | None:
     """Return how a task's outputs are judged; None if they are class scores and only accuracy is
     requested.
     """
-    if task.tells_classes and task.metrics == ("accuracy",) and task.loss is None and task.answer is None:
+    plain = task.loss is None and task.answer is None and task.scored is None
+    if plain and task.tells_classes and task.metrics == ("accuracy",):
         return None
     metrics = metrics_of(task)
-    return Judge(metrics, task.loss or metrics[0].loss, task.answer, task.scores, task.loss is not None)
+    loss, is_own = task.loss or metrics[0].loss, task.loss is not None
+    return Judge(metrics, loss, task.answer, task.scores, task.scored, is_own)

@@ -11,7 +11,9 @@ from .losses import cross_entropy
 @METRICS.register("accuracy", rank=1)
 def accuracy() -> Metric:
     """Share of samples whose highest class score is that of the right class."""
-    return Metric("accuracy", "accuracy", _statistics, ratio_of_two, unit="%", loss=cross_entropy)
+    return Metric(
+        "accuracy", "accuracy", _statistics, ratio_of_two, unit="%", loss=cross_entropy, of_scores=True
+    )
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -13,7 +13,15 @@ from .losses import cross_entropy
 @METRICS.register("balanced_accuracy", rank=3)
 def balanced_accuracy() -> Metric:
     """Mean over classes of the share of right answers, so that rare classes count as much as others."""
-    return Metric("balanced_accuracy", "balanced accuracy", _statistics, _value, unit="%", loss=cross_entropy)
+    return Metric(
+        "balanced_accuracy",
+        "balanced accuracy",
+        _statistics,
+        _value,
+        unit="%",
+        loss=cross_entropy,
+        of_scores=True,
+    )
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

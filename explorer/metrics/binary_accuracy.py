@@ -13,7 +13,13 @@ from .losses import binary_cross_entropy
 def binary_accuracy() -> Metric:
     """Share of right answers of a model with one score per sample: above 0 means yes."""
     return Metric(
-        "binary_accuracy", "binary accuracy", _statistics, ratio_of_two, unit="%", loss=binary_cross_entropy
+        "binary_accuracy",
+        "binary accuracy",
+        _statistics,
+        ratio_of_two,
+        unit="%",
+        loss=binary_cross_entropy,
+        of_scores=True,
     )
 
 

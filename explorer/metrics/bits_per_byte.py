@@ -32,4 +32,5 @@ def bits_per_byte(*, shift: bool = False) -> Metric:
         0.02,
         True,
         loss=token_cross_entropy,
+        of_scores=True,
     )

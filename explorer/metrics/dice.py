@@ -12,7 +12,7 @@ from .overlap import overlaps
 @METRICS.register("dice", rank=11)
 def dice() -> Metric:
     """Mean over classes of the Dice score: twice the shared pixels, divided by those of model and truth."""
-    return Metric("dice", "Dice score", _statistics, _value, unit="%", loss=cross_entropy)
+    return Metric("dice", "Dice score", _statistics, _value, unit="%", loss=cross_entropy, of_scores=True)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

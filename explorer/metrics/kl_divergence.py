@@ -23,6 +23,7 @@ def kl_divergence() -> Metric:
         "nats",
         0.01,
         needs="dense",
+        of_scores=True,
     )
 
 

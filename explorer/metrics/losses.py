@@ -62,16 +62,17 @@ def loss_of(task: Task) -> Loss:
         ExplorerError: there is neither.
     """
     first = task.metrics[0]
-    usual = (METRICS[first]() if isinstance(first, str) else first).loss if task.scores is None else None
-    loss = task.loss or usual
+    metric = METRICS[first]() if isinstance(first, str) else first
+    loss = task.loss or (metric.loss if task.scores is None else None)
     if loss is None:
         raise ExplorerError(
             f"Task {task.name!r} has no loss, which training and gradients need; give it loss=..., a "
             "function of (outputs, targets)."
         )
-    return lambda outputs, targets: mean_of(
-        loss, outputs if task.answer is None or task.loss is not None else task.answer(outputs), targets
-    )
+    if task.loss is not None:
+        return lambda outputs, targets: mean_of(loss, outputs, targets)
+    read = task.scores_of if metric.of_scores else (task.answer or (lambda outputs: outputs))
+    return lambda outputs, targets: mean_of(loss, read(outputs), targets)
 
 
 def right_share(outputs: Any, targets: Any) -> float | None:

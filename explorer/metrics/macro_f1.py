@@ -12,7 +12,7 @@ from .losses import cross_entropy
 @METRICS.register("macro_f1", rank=4)
 def macro_f1() -> Metric:
     """Mean over classes of F1, the harmonic mean of precision and recall."""
-    return Metric("macro_f1", "macro F1", _statistics, macro, unit="%", loss=cross_entropy)
+    return Metric("macro_f1", "macro F1", _statistics, macro, unit="%", loss=cross_entropy, of_scores=True)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ def mean_iou() -> Metric:
     """Mean over classes of intersection over union: of all pixels that the model or the truth assigns to a
     class, the share that both give it.
     """
-    return Metric("mean_iou", "mean IoU", _statistics, _value, unit="%", loss=cross_entropy)
+    return Metric("mean_iou", "mean IoU", _statistics, _value, unit="%", loss=cross_entropy, of_scores=True)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

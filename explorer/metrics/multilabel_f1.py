@@ -22,6 +22,7 @@ def multilabel_f1(*, average: Literal["micro", "macro"] = "micro") -> Metric:
         value,
         unit="%",
         loss=binary_cross_entropy,
+        of_scores=True,
     )
 
 

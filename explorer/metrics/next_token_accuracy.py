@@ -24,4 +24,5 @@ def next_token_accuracy(*, shift: bool = False) -> Metric:
         ratio_of_two,
         unit="%",
         loss=token_cross_entropy,
+        of_scores=True,
     )

@@ -17,7 +17,13 @@ def same_answer() -> Metric:
     no labels.
     """
     return Metric(
-        "same_answer", "same answer as the dense model", _statistics, ratio_of_two, unit="%", needs="dense"
+        "same_answer",
+        "same answer as the dense model",
+        _statistics,
+        ratio_of_two,
+        unit="%",
+        needs="dense",
+        of_scores=True,
     )
 
 

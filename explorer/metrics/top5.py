@@ -18,4 +18,6 @@ def top5(*, k: int = 5) -> Metric:
         best = scores.topk(min(k, scores.shape[1]), 1).indices
         return counted((best == truth[:, None]).any(1))
 
-    return Metric("top5", f"top-{k} accuracy", statistics, ratio_of_two, unit="%", loss=cross_entropy)
+    return Metric(
+        "top5", f"top-{k} accuracy", statistics, ratio_of_two, unit="%", loss=cross_entropy, of_scores=True
+    )

@@ -49,6 +49,10 @@ def teacher_of(model: nn.Module) -> Teacher:
     return teach
 
 
+def _as_they_are(outputs: Any) -> Any:
+    return outputs
+
+
 @dataclass(frozen=True)
 class Objective:
     """The loss of a step.
@@ -58,15 +62,18 @@ class Objective:
             classes: of samples, or of pixels.
         weight: of the teacher, in [0, 1].
         loss: against the true targets.
+        read: outputs of a model -> scores of classes, of student and teacher.
     """
 
     teacher: Teacher | None = None
     weight: float = 0.0
     temperature: float = 1.0
     loss: Callable[[Any, Any], Tensor] = cross_entropy
+    read: Callable[[Any], Any] = _as_they_are
 
     def __call__(self, logits: Any, inputs: Tensor, targets: Any) -> Tensor:
         if self.teacher is None or not self.weight:
             return self.loss(logits, targets)
         own = self.loss(logits, targets)
-        return distillation_loss(logits, self.teacher(inputs), own, self.weight, self.temperature)
+        ours, taught = self.read(logits), self.read(self.teacher(inputs))
+        return distillation_loss(ours, taught, own, self.weight, self.temperature)

@@ -102,7 +102,7 @@ class Training:
             tuple(place),
         )
         self._layers, self._device = means.layers, means.device
-        self._objective = replace(means.objective, loss=loss_of(task))
+        self._objective = replace(means.objective, loss=loss_of(task), read=task.scores_of)
         self._split = training_split(task, plan.batch_size)
         self.steps = len(self._split) // plan.batch_size
         settings = TrainingSettings(

@@ -272,7 +272,7 @@ def compare(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Beh
                 yield reached(len(base), len(split), "The dense model")
         if recipe.is_empty:
             known = base
-        for grown in answer(network, split, task.normalisation, look, device=conditions.device, start=known):
+        for grown in answer(network, split, task, look, device=conditions.device, start=known):
             known = grown
             yield reached(len(known), len(split), "The pruned model")
         classes = task.class_names

@@ -15,6 +15,7 @@ from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Report
 from .accuracy_curves import measured
+from .sensitivity.scan_run import NO_DATA
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def block_scan(model: Analysed, conditions: Conditions, after: str = "none") -> 
     if not names:
         raise ExplorerError("This model has no residual block that can be removed; see 'profile'.")
     if model.subject.task is None:
-        raise ExplorerError("A scan measures quality, and there is no data; start with --data to add some.")
+        raise ExplorerError(NO_DATA)
     influence: Mapping[str, float] = {}
     if training_data(model.subject) is not None:
         for rated in block_scores(model, Choice("block_influence"), device=conditions.device):

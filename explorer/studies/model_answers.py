@@ -13,7 +13,7 @@ from ..machine.cache import Cache
 from ..measuring.evaluation import batch_of, batch_size
 from ..values.recipe import Recipe
 from ..values.samples import Split
-from ..values.subject import Normalisation
+from ..values.subject import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def answers_of(logits: Tensor, targets: Tensor) -> Answers:
 def answer(
     model: nn.Module,
     split: Split,
-    normalisation: Normalisation,
+    task: Task,
     until: int,
     *,
     device: str = "cpu",
@@ -78,10 +78,10 @@ def answer(
     while len(known) < until:
         try:
             inputs, targets = batch_of(
-                split, normalisation, len(known), min(len(known) + batch, until), device
+                split, task.normalisation, len(known), min(len(known) + batch, until), device
             )
             with torch.inference_mode():
-                answers = answers_of(model(inputs), targets)
+                answers = answers_of(task.scores_of(model(inputs)), targets)
         except torch.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -102,7 +102,7 @@ def dense_answers(model: Analysed, split: Split, until: int, conditions: Conditi
     known: Answers = _dense.get(key) or NONE
     if len(known) < until:
         network = prepare(model, Recipe(), conditions.device).model
-        for grown in answer(network, split, task.normalisation, until, device=conditions.device, start=known):
+        for grown in answer(network, split, task, until, device=conditions.device, start=known):
             known = _dense.put(key, grown)
             if len(known) < until:
                 yield known

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..measuring.evaluation import inputs_of
-from ..measuring.judging import Judge
+from ..measuring.judging import Judge, metrics_of
 from ..metrics.boxes import found_boxes, true_boxes
 from ..metrics.numbers import pair_of
 from ..values.samples import Split, moved
@@ -42,12 +42,13 @@ def shown_answers(
         return {}
     kind, read = form
     judge = Judge((), answer=task.answer)
+    scored = task.scored if task.scored and metrics_of(task)[0].of_scores else lambda outputs: outputs
     shown = {}
     for number in numbers:
         inputs = inputs_of(split, task.normalisation, number, number + 1, device)
         targets = moved(split.targets_at(number, number + 1), device)
         with torch.inference_mode():
-            answers = [read(judge.picked(network(inputs)), targets) for network in networks]
+            answers = [read(scored(judge.picked(network(inputs))), targets) for network in networks]
         (said, truth), (still, _) = ((part.cpu() for part in pair) for pair in answers)
         shown[number] = ShownAnswer(kind, truth, said, still)
     return shown

@@ -153,7 +153,8 @@ def who_pays(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Wh
         yield from calibrate(model, recipe, conditions.device)
     split = split_for(model.subject, conditions)
     partings, metric = partings_of(task, split), metrics_of(task)[0]
-    judge = Judge((metric, *map(_flat, partings)), None, task.answer)
+    flat = (replace(_flat(parting), of_scores=metric.of_scores) for parting in partings)
+    judge = Judge((metric, *flat), None, task.answer, scored=task.scored)
     how = Execution(conditions.device, fitting_batch(model.subject, conditions.device), judge=judge)
     dense = dense_candidate(model, conditions.device).model
     network = prepare(model, recipe, conditions.device).model

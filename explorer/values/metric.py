@@ -62,6 +62,8 @@ class Metric:
         loss: (outputs, targets) -> mean loss with which a model is usually trained for it.
         in_logs: the interval of one model is that of the logarithm, for values that are the exp of a mean: it
             is then positive, however few samples there are.
+        of_scores: `statistics` and `loss` read scores, such as those before a softmax. Of a model that gives
+            probabilities they get scores with the same probabilities.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Metric:
     needs: Literal["targets", "dense"] = "targets"
     loss: Callable[[Any, Any], Tensor] | None = None
     in_logs: bool = False
+    of_scores: bool = False
 
     @classmethod
     def mean(

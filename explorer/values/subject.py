@@ -83,6 +83,8 @@ class Task:
         answer: picks what is judged from the model's outputs.
         scores: (model, (inputs, targets)) -> (samples,), higher is better: a whole evaluation of your own, in
             place of metric.
+        scored: turns outputs that are probabilities into scores, for metrics and losses that read scores;
+            None: they are no probabilities, or nobody looked.
         vocabulary: how many whole numbers from 0 an input may contain, such as tokens; 0: inputs are
             fractions.
         text: how text becomes its inputs, for tasks of text.
@@ -103,6 +105,7 @@ class Task:
     loss: Callable[[Any, Any], Tensor] | None = None
     answer: Callable[[Any], Any] | None = None
     scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
+    scored: Callable[[Any], Any] | None = None
     vocabulary: int = 0
     text: TextForm | None = None
 
@@ -121,6 +124,11 @@ class Task:
     def tells_classes(self) -> bool:
         """Whether outputs are one class per sample, so that they can be right or wrong by class."""
         return bool(self.class_names) and self.scores is None and self.metrics[0] in OF_CLASSES
+
+    def scores_of(self, outputs: Any) -> Any:
+        """Return what metrics and losses of scores read from a model's outputs."""
+        picked = outputs if self.answer is None else self.answer(outputs)
+        return picked if self.scored is None else self.scored(picked)
 
     @cached_property
     def _splits(self) -> dict[str, Split | None]:
@@ -157,6 +165,8 @@ class Subject:
         former_id: its id in version 1, so that runs kept then are found.
         reads: its inputs, if they are whole numbers or several side by side in one row; otherwise empty.
         text: how text becomes its input, for models that read tokens.
+        outputs: picks what is judged from the model's outputs, such as one entry of a dict, unless its task
+            has an `answer`; None: all of them.
     """
 
     id: str
@@ -169,6 +179,12 @@ class Subject:
     former_id: str = ""
     reads: tuple[InputPart, ...] = ()
     text: TextForm | None = None
+    outputs: Callable[[Any], Any] | None = None
+
+    def answer(self, inputs: Tensor) -> Any:
+        """Return what the model answers to a batch: the part of its outputs that is judged."""
+        outputs = self.model(inputs)
+        return outputs if self.outputs is None else self.outputs(outputs)
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..labels import Labelled, lifted, varying
 from .call import Arrays, Call, only, rule, split_off
-from .convolutions import along, entering_labels
+from .convolutions import along, entering_labels, whole_outputs
 from .elementwise import meet
 
 
@@ -195,14 +195,13 @@ def einsum(call: Call) -> Arrays:
 @rule("bilinear")
 def bilinear(call: Call) -> Arrays:
     """Apply a weight of (out, i, j) to (..., i) and (..., j): sums over products of both inputs."""
-    weight, bias = call.args[2], call.arg(3, "bias")
+    weight, bias = whole_outputs(call, call.args[2], 0), call.arg(3, "bias")
     rank, why, others = len(call.args[0].shape), f"multiplied together in {call.where}", []
     for value, dim in zip(call.args[:2], (1, 2), strict=True):
         own, rest = split_off(call, value, rank - 1, why)
         others.append(rest)
-        read = along(weight, dim)
-        if read is not None:
-            call.ties.tie(entering_labels(call, own[0].flatten() if own else None, value.shape[-1]), read)
+        read = entering_labels(call, along(weight, dim), value.shape[-1])
+        call.ties.tie(entering_labels(call, own[0].flatten() if own else None, value.shape[-1]), read)
     products = along(weight, 0)
     if isinstance(bias, Labelled) and products is not None:
         for array in bias.arrays:
@@ -213,7 +212,7 @@ def bilinear(call: Call) -> Arrays:
 
 @rule("embedding")
 def embedding(call: Call) -> Arrays:
-    weight, indices = call.args[0], call.args[1]
+    weight, indices = whole_outputs(call, call.args[0], 1), call.args[1]
     for array in weight.arrays:
         if 0 in varying(array):
             call.ties.freeze(array, f"looked up by position in {call.where}")

@@ -42,6 +42,8 @@ def move(call: Call) -> Any:
     # a view of labels that do not vary along a dimension is not contiguous
     target = torch.ops.aten.reshape.default if name_of(call) in ("view", "_unsafe_view") else call.target
     moved = [target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
+    if name_of(call) == "repeat":
+        moved += _copies(call, source)
     if name_of(call) in PIECES:
         parts = [part for array in moved for part in ([array] if isinstance(array, Tensor) else array)]
         call.ties.pieces.extend(
@@ -54,11 +56,17 @@ def move(call: Call) -> Any:
 
 def _expanded(call: Call, source: Labelled) -> Arrays:
     """Give copies along a dimension their own labels, as fills do, since there can be fewer of them."""
+    rank = len(call.out.shape)
+    return (*(lifted(a, rank) for a in source.arrays), *_copies(call, source))
+
+
+def _copies(call: Call, source: Labelled) -> list[Tensor]:
+    """Return new labels for each dimension along which one value becomes several."""
     shape = tuple(call.out.shape)
     own = (1,) * (len(shape) - len(source.shape)) + source.shape
     samples = {0} if call.ties.batch == shape[0] else set()  # one copy per sample is not a channel
     copied = [dim for dim, size in enumerate(shape) if size > 1 and own[dim] == 1 and dim not in samples]
-    return (*(lifted(a, len(shape)) for a in source.arrays), *(call.ties.fresh(shape, dim) for dim in copied))
+    return [call.ties.fresh(shape, dim) for dim in copied]
 
 
 def _expanded_as(source: Labelled, other: Labelled) -> Arrays:

@@ -31,7 +31,10 @@ from .stopping import LEVEL, looks
 from .values import Scan, ScanPlan, SensitivityPoint
 
 DENSE = ""  # the log's name of the dense model's own count
-NO_DATA = "A scan measures accuracy, and there is no data; start with --data to add some."
+NO_DATA = (
+    "A scan measures how good a model is, and there is no data; start with --data to add some, or with "
+    "--metric same_answer or cosine_similarity to measure agreement with the dense model on random inputs."
+)
 NO_REPAIR = (
     "Each point of this scan would be repaired by least squares, which needs training data and the model's "
     "graph; scan it without --after."
