@@ -24,8 +24,8 @@ from .answer_pictures import number_lines, three_pictures
 
 LANE = Lane("who pays")
 EMPTY = (
-    "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
-    "and this page shows which groups and which samples lose by it."
+    "**Nothing is removed yet**, so before and after are the same. Begin with one of these recipes, or drag "
+    "faders on the **Prune** page, and see here who loses by it."
 )
 GROUP_WORDS = (
     "Bars are the 95 % interval of each group alone, paired on the same samples. Orange marks what stays "
@@ -58,8 +58,7 @@ def draw() -> None:
     """Draw the whole page, in regions that follow the measurement."""
     begin()
     if session.recipe().is_empty:
-        st.info(EMPTY, icon=":material/swipe_up:")
-        starting_points.draw()
+        starting_points.draw(EMPTY)
     watched("groups status", _status, LANE, progress=True)
     watched("groups cards", _cards, LANE)
     st.header("Which groups lose", anchor=False)

@@ -427,7 +427,7 @@ def test_a_latency_that_is_not_distinguishable_states_no_change():
         cards(replace(base, speed_up={**vague, "ratio": 2.0, "low": 1.5, "verdict": "faster"}))[4].change
         == "-50.0 %"
     )
-    assert cards(base)[4].notes[1] == "the dense model's: shapes didn't change"
+    assert cards(base)[4].notes[1] == "as before: the shapes are unchanged"
 
 
 # --------------------------------------------------------------------------- the table, snapshots
