@@ -43,7 +43,7 @@ def draw(group: Group, importance: GroupImportance) -> None:
     sample = split.inputs_at(number, number + 1)[0]
     words = [*_class_of(task, split.targets_at(number, number + 1)), "the sample"]
     st.html(gallery.gallery([gallery.tile(pixels_of(sample, task.normalisation.scale), words)]))
-    if group.unit == "head":
+    if group.is_of_heads:
         _draw_heads(group, importance, number)
     elif name:
         _draw_maps(next((layer, slot) for layer, slot in sources if layer.name == name), importance, number)
