@@ -51,6 +51,7 @@ class Preset:
         fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
         interpolation: a name of PIL's.
         class_names: () if the model does not say.
+        rate: samples a second of the sounds that it reads; 0: it does not say.
     """
 
     normalisation: Normalisation = Normalisation(1 / 255)
@@ -58,6 +59,7 @@ class Preset:
     fit: Literal["crop", "stretch"] = "crop"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     class_names: tuple[str, ...] = ()
+    rate: int = 0
 
 
 @dataclass(frozen=True, eq=False)
