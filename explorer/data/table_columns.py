@@ -61,7 +61,9 @@ def table_task(table: Columns, target: str, reader: Reader, samples: int) -> Tas
         )
     inputs = torch.stack([table.numbers(number) for number in others], 1)
     cells = table.texts(place)
-    if (empty := next((row for row, cell in enumerate(cells, 1) if cell.lower() in MISSING), 0)) > 0:
+    missing = {cell for cell in set(cells) if cell.lower() in MISSING}
+    if missing:
+        empty = next(row for row, cell in enumerate(cells, 1) if cell in missing)
         raise LoadError(
             f"Column {class_name(target)!r} of {file.name!r} is empty in row {empty:,}; fill it in, or "
             "remove the row."

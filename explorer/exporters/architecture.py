@@ -15,7 +15,7 @@ from torch import fx, nn
 from ..compaction.devices import device_of
 from ..errors import ExplorerError
 from ..measuring.storage_size import graph_constants
-from .load_pruned import OPERATORS
+from .load_pruned import MODULES, OPERATORS
 
 VERSION = 2  # version 1 did not say for which input sizes it is valid
 NAMES = {function: name for name, function in OPERATORS.items()} | {device_of: "device_of"}
@@ -58,7 +58,7 @@ def tied_names(model: nn.Module) -> dict[str, str]:
 
 def _module(module: nn.Module) -> dict[str, Any]:
     kind = type(module)
-    if getattr(nn, kind.__name__, None) is not kind:
+    if kind.__name__ not in MODULES or getattr(nn, kind.__name__) is not kind:
         raise ExplorerError(
             f"A module of type {kind.__name__!r} cannot be described; choose another export format."
         )

@@ -37,6 +37,13 @@ ARITHMETIC = (
     "gt",
     "ge",
 )
+# An export names no others; some, such as a very deep recurrent layer, take hours to make.
+MODULES = frozenset(
+    "Linear Embedding LayerNorm GroupNorm BatchNorm1d BatchNorm2d BatchNorm3d Conv1d Conv2d Conv3d Dropout "
+    "ConvTranspose1d ConvTranspose2d ConvTranspose3d Dropout1d Dropout2d Dropout3d AlphaDropout".split()
+)
+LONGEST_FILE, LONGEST_NAME = 64 * 2**20, 1000  # bytes of architecture.json, characters of a name
+LARGEST = 2**63  # of whole numbers
 
 
 def device_of(tensor: Tensor) -> torch.device:
@@ -55,7 +62,7 @@ class PrunedModel(nn.Module):
 
     def __init__(self, about: dict[str, Any], weights: dict[str, Tensor]):
         super().__init__()
-        self._about = about
+        self._about, self._nodes = about, about["nodes"]
         weights = weights | {name: weights[same] for name, same in about["tied"].items()}
         with torch.device("meta"):
             for name, module in about["modules"].items():
@@ -69,6 +76,8 @@ class PrunedModel(nn.Module):
             self._put(name, functools.reduce(getattr, same.split("."), self))
 
     def _put(self, name: str, item: Any) -> None:
+        if len(name) > LONGEST_NAME:
+            raise ValueError(f"architecture.json has a name of {len(name):,} characters.")
         *path, leaf = name.split(".")
         owner: nn.Module = self
         for part in path:
@@ -95,7 +104,7 @@ class PrunedModel(nn.Module):
 
     def _whole(self, *inputs: Tensor) -> Any:
         values: dict[str, Any] = dict(zip(self._about["inputs"], inputs, strict=True))
-        for node in self._about["nodes"]:
+        for node in self._nodes:
             values[node["name"]] = self._run(node, values)
             for name in node["last_use_of"]:
                 del values[name]
@@ -110,7 +119,7 @@ class PrunedModel(nn.Module):
         if kind == "aten":
             return _aten(target)(*args, **kwargs)
         if kind == "operator":
-            return OPERATORS[target](*args, **kwargs)
+            return _number(target, args)
         if kind == "module" and target in self._about["modules"]:
             return self.get_submodule(target)(*args, **kwargs)
         if kind == "tensor" and target in self._names:
@@ -119,10 +128,17 @@ class PrunedModel(nn.Module):
 
 
 def _module(name: str, arguments: dict[str, Any]) -> nn.Module:
-    kind = getattr(nn, name)
-    if not (isinstance(kind, type) and issubclass(kind, nn.Module)):
-        raise ValueError(f"architecture.json names {name!r}, which is not a module of torch.nn.")
-    return kind(**{key: _read(value, {}) for key, value in arguments.items()})
+    if name not in MODULES:
+        raise ValueError(f"architecture.json names the module {str(name)[:80]!r}, which no export uses.")
+    return getattr(nn, name)(**{key: _read(value, {}) for key, value in arguments.items()})
+
+
+def _number(name: str, numbers: list[Any]) -> Any:
+    """Return the result of arithmetic on sizes; numbers without an end would take a time without an end."""
+    too_large = any(isinstance(number, int) and abs(number) > LARGEST for number in numbers)
+    if too_large or (name == "pow" and isinstance(numbers[1], int) and abs(numbers[1]) > 64):
+        raise ValueError("architecture.json computes with numbers that are no sizes.")
+    return OPERATORS[name](*numbers)
 
 
 @functools.cache
@@ -276,9 +292,22 @@ def _term(term: Any, size: Any) -> Any:
 def load_pruned(folder: str | Path) -> tuple[PrunedModel, dict[str, Any]]:
     """Return the model of an unpacked export, in eval mode, and the data about it: its graph, input,
     classes.
+
+    Raises:
+        OSError: a file is missing.
+        ValueError: a file is damaged, or holds what no export holds.
     """
-    about = json.loads((Path(folder) / "architecture.json").read_text(encoding="utf-8"))
-    return PrunedModel(about, load_file(Path(folder) / "model.safetensors")).eval(), about
+    text, weights = Path(folder) / "architecture.json", Path(folder) / "model.safetensors"
+    if text.stat().st_size > LONGEST_FILE:
+        raise ValueError(f"{str(text)!r} has more than {LONGEST_FILE:,} bytes, so it is no export.")
+    try:
+        about = json.loads(text.read_text(encoding="utf-8"))
+        return PrunedModel(about, load_file(weights)).eval(), about
+    except OSError:
+        raise
+    except Exception as error:  # of whatever kind: the files are foreign
+        told = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{str(folder)!r} is no complete export ({told}); unpack it again.") from error
 
 
 def normalise(images: Tensor, about: dict[str, Any]) -> Tensor:

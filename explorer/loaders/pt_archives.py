@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import LoadError
 from .pickled_calls import Meaning, Name, PickledCall
 from .pickled_data import read_pickle
 
 MAX_PICKLE_BYTES = 2**30
+MAX_RECORDS = 100_000  # each is one tensor, or several that share their numbers
 MAGIC = 0x1950A86A20F9469CFC6C
 REBUILDS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3")
 WRAPPERS = ("_rebuild_parameter", "_rebuild_parameter_with_state")
@@ -118,6 +120,7 @@ def open_pt(path: Path) -> Content:
 
     Raises:
         CodeFoundError: it would run a program.
+        LoadError: it has too many tensors.
         OSError, ValueError, KeyError, IndexError, TypeError, EOFError: it is damaged, or of another kind.
     """
     return _open_archive(path) if zipfile.is_zipfile(path) else _open_pickles(path)
@@ -128,6 +131,11 @@ def open_pt(path: Path) -> Content:
 
 def _open_archive(path: Path) -> Content:
     with zipfile.ZipFile(path) as archive:
+        if len(archive.infolist()) > MAX_RECORDS:
+            told = (
+                f"holds {len(archive.infolist()):,} tensors and other records; up to {MAX_RECORDS:,} are read"
+            )
+            raise LoadError(f"{path.name!r} {told}; save model.state_dict() alone.")
         entries = {entry.filename: entry for entry in archive.infolist()}
         main = min((name for name in entries if name.rpartition("/")[2] == "data.pkl"), key=len)
         root = main.removesuffix("data.pkl")

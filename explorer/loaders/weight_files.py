@@ -27,6 +27,7 @@ from .wrappings import Tensors, flattened, likely, named, plain_names, state_dic
 MAX_HEADER_BYTES = 4 * 1024**2  # of names and shapes, for about 30,000 tensors
 PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 INDEX = ".index.json"
+WHOLE_FILE = "all of it"  # the place of tensors that are in several mappings
 IN_FOLDERS = (
     *("model.safetensors.index.json", "model.safetensors"),
     *("diffusion_pytorch_model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"),
@@ -265,7 +266,7 @@ def _open_pickled(path: Path, source: str) -> list[Weights]:
     found, places = state_dicts(content.data), likely(content.data)
     chosen = [(place, plain_names(named(found[place], source))) for place in places]
     if len(places) > 1:
-        chosen.append(("all of it", flattened(content.data, source)))
+        chosen.append((WHOLE_FILE, flattened(content.data, source)))
     made = [_weights(content, tensors, place) for place, tensors in chosen if tensors]
     if not made:
         raise LoadError(f"{source!r} holds no tensors by name; save model.state_dict() and give that.")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import LoadError
 from .refolding import Fold, foldings, pieces_of
-from .weight_files import UNREADABLE, Form, Weights, damaged, open_weights
+from .weight_files import UNREADABLE, WHOLE_FILE, Form, Weights, damaged, open_weights
 
 SAME = "only weights of the same architecture fit; choose the model that they were trained for."
 LONGEST_SHAPE = 80  # characters of a shape that is quoted
@@ -162,22 +162,25 @@ def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dic
     Raises:
         LoadError: no such file, one that is damaged or of another kind, or not weights of this model.
     """
-    weights, found = _fitting(path, model, source or path.name)
-    return _read(weights, found, path, source or path.name)
+    chosen = _fitting(path, model, source or path.name)[0]
+    return _read(*chosen, path, source or path.name)
 
 
-def _fitting(path: Path, model: nn.Module, source: str) -> tuple[Weights, Fit]:
-    """Return the first of the weights in a file that fit."""
+def _fitting(path: Path, model: nn.Module, source: str) -> list[tuple[Weights, Fit]]:
+    """Return the weights in a file that fit, the likeliest first; there is at least one."""
     refused: LoadError | None = None
+    chosen = []
     for weights in open_weights(path, source):
         try:
             found = fit(weights.forms, model, source)
             check_forms(found.forms, model, source)
-            return weights, found
+            chosen.append((weights, found))
         except LoadError as error:
             refused = refused or error
-    assert refused is not None
-    raise refused
+    if not chosen:
+        assert refused is not None
+        raise refused
+    return chosen
 
 
 def _read(weights: Weights, matched: Fit, path: Path, source: str) -> dict[str, Tensor]:
@@ -201,9 +204,11 @@ def load_weights(model: nn.Module, path: str | Path) -> str:
         LoadError: the file is missing or damaged, or does not fit the model.
     """
     place = Path(path)
-    weights, found = _fitting(place, model, place.name)
+    (weights, found), *others = _fitting(place, model, place.name)
     fill(model, _read(weights, found, place, place.name))
-    where = f" (those of {weights.place!r})" if weights.place else ""
+    more = [other.place for other, _ in others if other.place != WHOLE_FILE]
+    fit_too = f"; {_listed(more)} would fit, too" if more else ""
+    where = f" (those of {weights.place!r}{fit_too})" if weights.place else ""
     pieces = " with masks or norms folded in" if found.folds else ""
     left = f" without {_listed(list(found.left_out))}" if found.left_out else ""
     return where + pieces + left

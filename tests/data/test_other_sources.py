@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from explorer.commands.main import main
+from explorer.data import csv_table
 from explorer.errors import LoadError
 from explorer.loaders.model_text import load
 
@@ -222,17 +223,20 @@ def test_a_table_has_a_target_column(capsys):
         ("csv:t.csv?target=price", "has no column 'price'"),
         ("csv:missing.csv?target=y", r"There is no file 'missing\.csv'; give the path of a \.csv file"),
         ("csv:/dev/zero?target=y", "There is no file '/dev/zero'"),
-        ("csv:short.csv?target=y", "Line 3 of 'short.csv' has 1 cells instead of 2"),
+        ("csv:short.csv?target=y", "Line 3 of 'short.csv' has 1 cells instead of 4"),
         ("csv:words.csv?target=y", "Line 2 of 'words.csv' holds 'tall' where a number must be"),
+        ("csv:late.csv?target=y", "Line 45 of 'late.csv' holds 'inf' where a number must be"),
         ("csv:gaps.csv?target=y", "Column 'y' of 'gaps.csv' is empty in row 2; fill it in, or remove the"),
         ("csv:lone.csv?target=y", "'lone.csv' has the target column alone; add columns that the model reads"),
         ("csv:wide.csv?target=y", r"have the shape \(1,\), but .* reads \(3,\)"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_refused(source, sentence):
+def test_a_table_that_cannot_be_read_is_refused(source, sentence, monkeypatch):
+    monkeypatch.setattr(csv_table, "CELLS", 40)  # read in portions of ten rows
     table("t.csv", lambda i: i)
     for name, text in {
-        "short": "x,y\n1,2\n1\n",
+        "short": "a,b,c,y\n1,2,3,4\n1\n",
+        "late": 'a,b,c,y\n1,2,3,"4\n"\n\n' + "1,2,3,4\n" * 40 + "1,2,inf,4\n",
         "words": "a,b,c,y\n1,tall,3,2\n",
         "wide": "x,y\n1,0.5\n",
     }.items():

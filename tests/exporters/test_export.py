@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 import zipfile
 
 import numpy as np
@@ -215,6 +216,57 @@ def test_every_format_has_a_file_ending_and_a_media_type():
         UnknownNameError, match=r"No export format named 'jpeg'\. Available: safetensors, recipe_json"
     ):
         export(analyse(load("digits-mlp")), Recipe(), "jpeg")
+
+
+# --------------------------------------------------------------------------- folders that were changed
+
+
+def with_module(kind: str, **arguments):
+    def change(about):
+        about["modules"]["hidden1"] = {"class": kind, "arguments": arguments}
+
+    return change
+
+
+def with_node(name: str, *args):
+    def change(about):
+        last = about["nodes"][-1]
+        node = {"name": "own", "call": "operator", "target": name, "args": list(args), "kwargs": {}}
+        about["nodes"].insert(-1, node | {"last_use_of": []})
+        about["nodes"][-1] = last
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (with_module("LSTM", input_size=1, hidden_size=1, num_layers=10**7), "names the module 'LSTM'"),
+        (with_module("Sequential"), "names the module 'Sequential', which no export uses"),
+        (with_module("Linear", in_features=10**18, out_features=10**18), "is no complete export"),
+        (with_module("Linear", in_features="many", out_features=3), "is no complete export"),
+        (with_module("Linear", in_features=3, out_features=3), "size mismatch"),
+        (
+            lambda about: about["modules"].update({"a." * 500_000 + "a": about["modules"]["hidden1"]}),
+            "a name of",
+        ),
+        (lambda about: about.pop("nodes"), "is no complete export"),
+        (lambda about: about["tied"].update(a="b"), "is no complete export"),
+        (with_node("pow", 10, 10**9), "numbers that are no sizes"),
+        (with_node("mul", 10**40, 10**40), "numbers that are no sizes"),
+    ],
+)
+def test_a_folder_that_was_changed_is_one_sentence_soon(change, sentence, tmp_path):
+    unpacked(export(analyse(load("digits-mlp")), Recipe()), tmp_path)
+    text = tmp_path / "architecture.json"
+    about = json.loads(text.read_text())
+    change(about)
+    text.write_text(json.dumps(about))
+    begun = time.process_time()
+    with pytest.raises(ValueError, match=sentence) as refused:
+        load_pruned(tmp_path)[0](torch.zeros(1, 1, 8, 8))
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 500
+    assert time.process_time() - begun < 5
 
 
 # --------------------------------------------------------------------------- odd models

@@ -147,16 +147,17 @@ def _squashed(value: Tensor, squash: Squash) -> Tensor:
 
 
 def first_float(output: Any) -> Tensor:
-    """The first tensor of fractions in what an operator gives; a complex one as its magnitude.
+    """The first tensor in what an operator gives, as fractions: a complex one as its magnitude, a comparison
+    as 0 and 1; a tensor of fractions goes before others.
 
     Raises:
         TypeError: there is none.
     """
     items = output if isinstance(output, list | tuple) else [output]
-    for item in items:
-        if isinstance(item, Tensor) and (item.is_floating_point() or item.is_complex()):
-            return item.abs().float() if item.is_complex() else item.float()
-    raise TypeError("The operator gives no tensor of fractions.")
+    tensors = [item for item in items if isinstance(item, Tensor)]
+    for item in sorted(tensors, key=lambda item: not (item.is_floating_point() or item.is_complex())):
+        return item.abs().float() if item.is_complex() else item.float()
+    raise TypeError("The operator gives no tensor.")
 
 
 # --------------------------------------------------------------------------- from samples

@@ -26,6 +26,7 @@ from torch.nn.utils import parametrizations, prune
 
 from explorer.commands.main import main
 from explorer.errors import ExplorerError, LoadError, UnknownNameError
+from explorer.loaders import pt_archives
 from explorer.loaders.model_text import count_classes, load
 from explorer.loaders.pickled_calls import CodeFoundError, PickledCall
 from explorer.loaders.pickled_data import read_pickle
@@ -203,6 +204,23 @@ def test_the_place_is_said_and_can_be_chosen(tmp_path, capsys):
     )
     with pytest.raises(LoadError, match="takes no --key"):
         convert(out, tmp_path / "x", key="model")
+
+
+def test_what_else_would_fit_is_said(tmp_path):
+    torch.save({"student": Net().state_dict(), "teacher": Net().state_dict(), "step": 3}, tmp_path / "w.pt")
+    model = Net()
+    assert load_weights(model, tmp_path / "w.pt") == " (those of 'student'; 'teacher' would fit, too)"
+    stored = torch.load(tmp_path / "w.pt")["student"]
+    assert all(torch.equal(tensor, stored[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_file_of_very_many_tensors_is_refused_soon(tmp_path, monkeypatch):
+    monkeypatch.setattr(pt_archives, "MAX_RECORDS", 50)
+    torch.save({f"layer.{k}": torch.empty(0) for k in range(60)}, tmp_path / "w.pt")
+    with pytest.raises(
+        LoadError, match=r"'w\.pt' holds 6\d tensors and other records; up to 50 are read; save"
+    ):
+        convert(tmp_path / "w.pt", tmp_path / "w.safetensors")
 
 
 def test_equally_likely_places_are_listed(tmp_path):

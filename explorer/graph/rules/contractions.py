@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ..labels import Labelled, lifted, varying
 from .call import Arrays, Call, only, rule, split_off
-from .convolutions import along, entering_labels
+from .convolutions import along, entering_labels, whole_outputs
 from .elementwise import meet
+from .movement import interleaved
 
 
 @rule("linear")
@@ -115,7 +116,7 @@ def attention(call: Call) -> Arrays:
         only(call, tokens, lambda dims: place not in dims, f"tokens of an attention in {call.where}")
     repeats = query.shape[-3] // key.shape[-3] if len(query.shape) > 2 else 1
     if repeats > 1:
-        key, value = (_repeated(v, repeats) for v in (key, value))
+        key, value = (_repeated(call, v, repeats) for v in (key, value))
     turned = Labelled(key.meta.transpose(-1, -2), tuple(a.transpose(-1, -2) for a in key.arrays))
     weights = contract(call, query, turned)
     shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
@@ -129,9 +130,10 @@ def attention(call: Call) -> Arrays:
     return contract(call, scores, value)
 
 
-def _repeated(value: Labelled, repeats: int) -> Labelled:
+def _repeated(call: Call, value: Labelled, repeats: int) -> Labelled:
     arrays = tuple(a.repeat_interleave(repeats, -3) if a.shape[-3] > 1 else a for a in value.arrays)
-    return Labelled(value.meta.repeat_interleave(repeats, -3), arrays)
+    meta, dim = value.meta.repeat_interleave(repeats, -3), len(value.shape) - 3
+    return Labelled(meta, interleaved(call, arrays, tuple(meta.shape), dim, value.shape[dim]))
 
 
 def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
@@ -195,14 +197,13 @@ def einsum(call: Call) -> Arrays:
 @rule("bilinear")
 def bilinear(call: Call) -> Arrays:
     """Apply a weight of (out, i, j) to (..., i) and (..., j): sums over products of both inputs."""
-    weight, bias = call.args[2], call.arg(3, "bias")
+    weight, bias = whole_outputs(call, call.args[2], 0), call.arg(3, "bias")
     rank, why, others = len(call.args[0].shape), f"multiplied together in {call.where}", []
     for value, dim in zip(call.args[:2], (1, 2), strict=True):
         own, rest = split_off(call, value, rank - 1, why)
         others.append(rest)
-        read = along(weight, dim)
-        if read is not None:
-            call.ties.tie(entering_labels(call, own[0].flatten() if own else None, value.shape[-1]), read)
+        read = entering_labels(call, along(weight, dim), value.shape[-1])
+        call.ties.tie(entering_labels(call, own[0].flatten() if own else None, value.shape[-1]), read)
     products = along(weight, 0)
     if isinstance(bias, Labelled) and products is not None:
         for array in bias.arrays:
@@ -213,7 +214,7 @@ def bilinear(call: Call) -> Arrays:
 
 @rule("embedding")
 def embedding(call: Call) -> Arrays:
-    weight, indices = call.args[0], call.args[1]
+    weight, indices = whole_outputs(call, call.args[0], 1), call.args[1]
     for array in weight.arrays:
         if 0 in varying(array):
             call.ties.freeze(array, f"looked up by position in {call.where}")

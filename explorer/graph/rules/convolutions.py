@@ -41,10 +41,14 @@ def _convolve(
     kept = channels(call, source, channel, f"convolved along a labelled dimension in {call.where}")
     entering = along(Labelled(source.meta, kept), channel)
     in_dim, out_dim = (0, 1) if transposed else (1, 0)
+    weight = whole_outputs(call, weight, out_dim)
     w_in, w_out = along(weight, in_dim), along(weight, out_dim)
     inputs = source.shape[channel]
     outputs = weight.shape[out_dim] * (groups if transposed else 1)
     entering = entering_labels(call, entering, inputs)
+    own = w_out if groups == inputs and groups > 1 and not transposed else w_in
+    if own is None:  # the weight cannot lose what enters
+        ties.freeze(entering, f"convolved with weights that are computed for all channels in {call.where}")
     if groups > 1 and groups == inputs and outputs % inputs == 0:
         w_out = _depthwise(ties, entering, w_in, w_out, outputs // inputs, transposed)
     elif groups > 1:
@@ -60,6 +64,22 @@ def _convolve(
         return ()
     shape = tuple(outputs if d == channel else 1 for d in range(rank))
     return (w_out.reshape(shape),)
+
+
+def whole_outputs(call: Call, weight: Labelled, dim: int) -> Labelled:
+    """Return the weight with labels along single dimensions only.
+
+    Of a weight that a layer computes number by number, whole outputs go: all that make one are tied.
+    """
+    kept = [array for array in weight.arrays if len(varying(array)) < 2]
+    for array in weight.arrays:
+        if len(varying(array)) < 2:
+            continue
+        if dim in varying(array) and not any(dim in varying(other) for other in kept):
+            kept.append(call.ties.tie_along(array, varying(array) - {dim}))
+        else:
+            call.ties.freeze(array, f"spread over several dimensions of a weight in {call.where}")
+    return Labelled(weight.meta, tuple(kept), weight.parameter)
 
 
 def entering_labels(call: Call, labels: Tensor | None, size: int) -> Tensor:

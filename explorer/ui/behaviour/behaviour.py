@@ -42,10 +42,7 @@ KINDS: dict[FlipKind, str] = {
 }
 SIDES: dict[Which, str] = {"difference": "Difference", "before": "Before", "after": "After"}
 SIDE = Offer("confusion side", SIDES, "difference")
-EMPTY = (
-    "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
-    "and this page shows which classes and which samples lose by it."
-)
+OF_DENSE = Offer("confusion of the dense model", ["before"])
 CLASSES_WORDS = (
     "Bars are the 95 % interval of each class alone, paired on the same samples. Orange marks what stays "
     "beyond noise when all classes are judged together (Holm); few samples per class make wide bars."
@@ -87,8 +84,7 @@ def draw() -> None:
     bring_plotly()
     _reserve()
     if session.recipe().is_empty:
-        st.info(EMPTY, icon=":material/swipe_up:")
-        starting_points.draw()
+        starting_points.draw(who_pays.EMPTY)
     with st.container(key="behaviour status place"):
         watched("behaviour status", _status, LANE, progress=True)
     watched("behaviour cards", _cards, LANE)
@@ -218,12 +214,18 @@ def _reserve() -> None:
     st.html(f"<style>{' '.join(rules)}</style>")
 
 
+def _side() -> Offer:
+    """Return which matrices can be seen: while nothing is removed, there is but one."""
+    return OF_DENSE if session.recipe().is_empty else SIDE
+
+
 def _chosen_side() -> Which:
-    return SIDE.now()
+    return _side().now()
 
 
 def _draw_confusion() -> None:
-    SIDE.switch("Shown", label_visibility="collapsed")
+    if not session.recipe().is_empty:
+        SIDE.switch("Shown", label_visibility="collapsed")
     value = LiveValue("figure", _confusion, lambda: (_news(), _chosen_side()), (LANE,))
     pushed("behaviour confusion", value)
 

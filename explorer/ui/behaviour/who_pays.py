@@ -25,8 +25,8 @@ from .own_pictures import changes_drawn
 
 LANE = Lane("who pays")
 EMPTY = (
-    "This is the dense model, so both sides are the same. Remove something on the **Prune** page, "
-    "and this page shows which groups and which samples lose by it."
+    "**Nothing is removed yet**, so before and after are the same. Begin with one of these recipes, or drag "
+    "faders on the **Prune** page, and see here who loses by it."
 )
 NO_DATA = (
     "This model came without data: the answers of the pruned and the dense model to random inputs are "
@@ -66,8 +66,7 @@ def draw() -> None:
     if session.subject().task is None:
         st.info(NO_DATA, icon=":material/info:")
     if session.recipe().is_empty:
-        st.info(EMPTY, icon=":material/swipe_up:")
-        starting_points.draw()
+        starting_points.draw(EMPTY)
     watched("groups status", _status, LANE, progress=True)
     watched("groups cards", _cards, LANE)
     st.header("Which groups lose", anchor=False)

@@ -47,7 +47,7 @@ def draw(group: Group, importance: GroupImportance) -> None:
         st.html(gallery.gallery([_tile_of(task, split, number, words)]))
     except ExplorerError as error:
         layout.draw_notice(str(error))
-    if group.unit == "head":
+    if group.is_of_heads:
         _draw_heads(group, importance, number)
     elif name:
         _draw_maps(next((layer, slot) for layer, slot in sources if layer.name == name), importance, number)
