@@ -11,7 +11,7 @@ from torch import Tensor, fx, nn
 
 from ..graph.export import ModelGraph
 from ..graph.nodes import IGNORED, op_name, where
-from ..graph.program import made
+from ..graph.program import output_of
 from .modules import DROPOUTS, WHOLE_CHANNELS, module_name, template
 
 
@@ -83,6 +83,6 @@ def _dropout(node: fx.Node, model: nn.Module) -> tuple[str, nn.Module]:
     if not isinstance(original, nn.modules.dropout._DropoutNd):
         path = f"dropout_of_{path.replace('.', '_').replace(' ', '_')}_{node.name}"
     probability: Any = node.args[1]
-    name, rank = op_name(node.target), made(node).dim()
+    name, rank = op_name(node.target), output_of(node).dim()
     kind = WHOLE_CHANNELS.get(rank, nn.Dropout2d) if name == "feature_dropout" else DROPOUTS[name]
     return path, kind(probability)

@@ -119,17 +119,17 @@ def _numbers(cells: Sequence[str], file: Path, first: int) -> np.ndarray:
     Raises:
         LoadError: one of them is no finite number; the message gives its line.
     """
-    found = np.full(len(cells), np.nan)
+    column = np.full(len(cells), np.nan)
     try:
-        found = np.fromiter(map(float, cells), np.float64, len(cells))
+        column = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         for row, cell in enumerate(cells):
-            found[row] = _number(cell)
-    odd = np.flatnonzero(~np.isfinite(found))
+            column[row] = _number(cell)
+    odd = np.flatnonzero(~np.isfinite(column))
     if len(odd):
         line, cell = _line(file, first + int(odd[0])), cells[odd[0]]
         raise LoadError(f"Line {line} of {file.name!r} holds {cell[:40]!r} where a number must be.")
-    return found.astype(np.float32)
+    return column.astype(np.float32)
 
 
 def _number(cell: str) -> float:

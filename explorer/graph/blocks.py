@@ -14,7 +14,7 @@ from torch import fx
 
 from ..values.profile import Block
 from .nodes import IGNORED, layer_of, op_name, where
-from .program import Program, Shaped, made
+from .program import Program, Shaped, output_of
 
 SUMS = ("add", "add_")
 PROJECTED = "its shortcut changes what it reads, so nothing of the same meaning is left without it"
@@ -54,7 +54,7 @@ class _Finder:
     def __init__(self, program: Program, macs: Mapping[str, int]):
         self.names = program.tensors
         self.sizes = {
-            program.parameters[node.name]: prod(made(node).shape)
+            program.parameters[node.name]: prod(output_of(node).shape)
             for node in program.graph.nodes
             if node.name in program.parameters
         }
@@ -151,7 +151,7 @@ class _Finder:
 
 
 def _alike(one: fx.Node, other: fx.Node) -> bool:
-    a, b = made(one), made(other)
+    a, b = output_of(one), output_of(other)
     return isinstance(a, Shaped) and isinstance(b, Shaped) and a.shape == b.shape
 
 

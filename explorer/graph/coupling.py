@@ -16,7 +16,7 @@ from ..values.profile import Group
 from .known_positions import known_positions
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, layer_of, op_name, where
-from .program import Counted, Program, Shaped, alone, made, plain
+from .program import Counted, Program, Shaped, alone, output_of, plain
 from .refusals import READS_VALUES, reads_values, uncuttable
 from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
@@ -61,11 +61,16 @@ class OutputMaker:
 
 
 class Walk:
-    """One pass over an exported graph: shapes at batch 1 on the meta device, labels, ties, multiply-adds."""
+    """One pass over an exported graph: shapes at batch 1 on the meta device, labels, ties, multiply-adds.
 
-    def __init__(self, program: Program, buffers: Mapping[str, Tensor]):
-        self.names = program.tensors
-        self.program, self.ties = program, Ties()
+    Args:
+        buffers: of the model, by name.
+        inner: follow the copies of what is copied, in place of what is copied (see `inner_heads`).
+    """
+
+    def __init__(self, program: Program, buffers: Mapping[str, Tensor], *, inner: bool = False):
+        self.names, self.buffers = program.tensors, buffers
+        self.program, self.ties = program, Ties(inner=inner)
         self.values: dict[str, Any] = {}
         self._made: dict[str, Any] = {}
         self.known = known_positions(program, buffers)
@@ -102,7 +107,7 @@ class Walk:
         return self._call(node)
 
     def _placeholder(self, node: fx.Node) -> Labelled:
-        value = made(node)
+        value = output_of(node)
         if node.name not in self.names:
             if value.shape and isinstance(value.shape[0], int):  # its literals contain the example's batch
                 self.batch = self.ties.batch = value.shape[0]
@@ -169,7 +174,7 @@ class Walk:
         try:
             return self._execute(target, args, kwargs)
         except RuntimeError as error:
-            noted: Any = made(node)
+            noted: Any = output_of(node)
             missing = isinstance(error, NotImplementedError)
             if not isinstance(noted, Shaped | list | tuple) or (has_rule(target) and not missing):
                 raise

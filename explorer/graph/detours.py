@@ -12,7 +12,7 @@ from torch import fx
 from .coupling import Coupling
 from .export import ModelGraph
 from .nodes import IGNORED, op_name
-from .program import OpenSize, Shaped, made
+from .program import OpenSize, Shaped, output_of
 from .rules.call import labelled
 
 BatchKind = Literal["batched", "shared", "count"]
@@ -160,7 +160,7 @@ def batch_kind(node: fx.Node) -> BatchKind | None:
     not depend on it; "count": it is such a multiple, as a number. None: in another way, so that samples
     cannot be stacked through it.
     """
-    value = made(node)
+    value = output_of(node)
     if isinstance(value, OpenSize):
         return "count" if value.times is not None else None
     if isinstance(value, int | float | bool):
@@ -184,6 +184,6 @@ def can_be_stacked(path: Detour, inputs: Iterable[fx.Node]) -> bool:
 
 
 def _kinds(node: fx.Node) -> bool:
-    if isinstance(made(node), list | tuple):  # the pieces of a split; each is checked where it is taken out
+    if isinstance(output_of(node), list | tuple):  # a split, whose pieces are checked one by one
         return True
     return batch_kind(node) is not None

@@ -20,6 +20,7 @@ from .coupling import Coupling, Walk, has_rule
 from .decomposition import write_out_unknown
 from .explicit_squeezes import name_squeezed
 from .groups import solve
+from .inner_heads import with_query_heads
 from .kept_programs import keep, kept
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
@@ -145,7 +146,8 @@ def followed(subject: Subject, exported: torch.export.ExportedProgram) -> ModelG
 def _walked(subject: Subject, program: Program) -> ModelGraph:
     walk = Walk(program, dict(subject.model.named_buffers(remove_duplicate=False))).run()
     layers = layers_of_graph(subject.model, walk)
-    coupling = solve(walk, {layer.weight for layer in layers})
+    rated = {layer.weight for layer in layers}
+    coupling = with_query_heads(solve(walk, rated), walk, rated)
     params = sum(p.numel() for p in subject.model.parameters())
     found = branches(program, walk.macs)
     blocks = tuple(branch.block for branch in found)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, fx
 
 from .nodes import op_name
-from .program import Program, Shaped, made
+from .program import Program, Shaped, output_of
 
 MOST = 2**16  # numbers of one tensor
 HANDS_ON = ("detach_", "requires_grad_")  # end in an underscore, but write nothing
@@ -47,7 +47,7 @@ def _writes(node: fx.Node) -> bool:
 
 def _computed(node: fx.Node, known: dict[fx.Node, Tensor]) -> Any:
     """Return the result of an operator on known values, None if it gives no whole numbers or draws them."""
-    target, shown = node.target, made(node)
+    target, shown = node.target, output_of(node)
     if not isinstance(target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in target.tags:
         return None
     if not isinstance(shown, Shaped) or shown.dtype is not torch.int64 or prod(map(int, shown.shape)) > MOST:

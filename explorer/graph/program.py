@@ -51,7 +51,7 @@ class Shaped:
         return torch.empty([int(size) for size in self.shape], dtype=self.dtype, device="meta")
 
 
-def made(node: fx.Node) -> Any:
+def output_of(node: fx.Node) -> Any:
     """Return what a node makes: Shaped, OpenSize, a plain number, a list or tuple of these, or None if that
     is not known.
     """
@@ -75,7 +75,7 @@ class Counted:
     """What running each node once for one sample has shown.
 
     Args:
-        values: node -> what it made (see `made`), with plain sizes.
+        values: node -> what it made (see `output_of`), with plain sizes.
         macs: node -> its multiply-adds.
     """
 

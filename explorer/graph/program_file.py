@@ -19,7 +19,7 @@ from torch.utils._pytree import treespec_dumps, treespec_loads
 from ..errors import ExplorerError
 from ..machine.whole_file import whole_file
 from .nodes import WHERE
-from .program import MADE, Counted, OpenSize, Program, Shaped, made
+from .program import MADE, Counted, OpenSize, Program, Shaped, output_of
 
 MOST_BYTES = 64 * 2**20  # of constants
 HOMES = {"operator": operator, "math": math, "torch": torch}  # of functions on sizes
@@ -46,10 +46,10 @@ def write(program: Program, path: Path) -> None:
     except Exception as error:  # the answer is an object of the user's own
         raise NotPlainError("The form of the answer has no plain description.") from error
     assert program.counted is not None
-    told = {
+    about = {
         "values": _plain(dict(program.counted.values)),
         "macs": dict(program.counted.macs),
-        "nodes": [_told(node) for node in program.graph.nodes],
+        "nodes": [_described(node) for node in program.graph.nodes],
         "parameters": dict(program.parameters),
         "buffers": dict(program.buffers),
         "lifted": dict(program.lifted),
@@ -57,7 +57,7 @@ def write(program: Program, path: Path) -> None:
         "answers": program.answers,
         "form": form,
     }
-    text = json.dumps(told)
+    text = json.dumps(about)
     with whole_file(path) as place:
         save_file(constants, place, {"program": text, "hash": _hash(text, constants)})
 
@@ -69,14 +69,14 @@ def read(path: Path) -> Program:
         Exception: of any kind, if it is not such a file, or of a version of torch that had other operators.
     """
     with safe_open(path, "pt") as file:
-        about = file.metadata()
+        held = file.metadata()
         constants = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if _hash(about["program"], constants) != about["hash"]:
+    if _hash(held["program"], constants) != held["hash"]:
         raise ValueError("the file is damaged")
-    told = json.loads(about["program"])
+    about = json.loads(held["program"])
     graph = fx.Graph()
     nodes: dict[str, fx.Node] = {}
-    for one in told["nodes"]:
+    for one in about["nodes"]:
         args, kwargs = _value(one["args"], nodes), _value(one["kwargs"], nodes)
         target = _found(one["target"]) if one["op"] == "call_function" else one["target"]
         node = graph.create_node(one["op"], target, args, kwargs, one["name"])
@@ -86,24 +86,24 @@ def read(path: Path) -> Program:
         nodes[node.name] = node
     return Program(
         graph,
-        told["parameters"],
-        told["buffers"],
-        told["lifted"],
-        tuple(told["inputs"]),
-        tuple(told["answers"]),
+        about["parameters"],
+        about["buffers"],
+        about["lifted"],
+        tuple(about["inputs"]),
+        tuple(about["answers"]),
         constants,
-        treespec_loads(told["form"]),
-        Counted(_value(told["values"], nodes), told["macs"]),
+        treespec_loads(about["form"]),
+        Counted(_value(about["values"], nodes), about["macs"]),
     )
 
 
 def _hash(text: str, constants: Mapping[str, Tensor]) -> str:
-    found = hashlib.sha256(text.encode())
+    digest = hashlib.sha256(text.encode())
     for name in sorted(constants):
         tensor = constants[name]
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.flatten().view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _constant(value: Any) -> Tensor:
@@ -113,7 +113,7 @@ def _constant(value: Any) -> Tensor:
     return value.detach().clone(memory_format=torch.contiguous_format)
 
 
-def _told(node: fx.Node) -> dict[str, Any]:
+def _described(node: fx.Node) -> dict[str, Any]:
     if node.op not in ("placeholder", "call_function", "output"):
         raise NotPlainError(f"The program holds a {node.op}.")
     return {
@@ -122,7 +122,7 @@ def _told(node: fx.Node) -> dict[str, Any]:
         "target": _named(node.target) if node.op == "call_function" else str(node.target),
         "args": _plain(node.args),
         "kwargs": _plain(dict(node.kwargs)),
-        "made": _plain(made(node)),
+        "made": _plain(output_of(node)),
         "where": node.meta[WHERE],
     }
 
@@ -192,13 +192,13 @@ def _plain(value: Any) -> Any:
     raise NotPlainError(f"A value of type {type(value).__name__!r} has no plain description.")
 
 
-def _value(told: Any, nodes: dict[str, fx.Node]) -> Any:
+def _value(about: Any, nodes: dict[str, fx.Node]) -> Any:
     """Return the value that JSON data of `_plain` describes."""
-    if isinstance(told, list):
-        return [_value(item, nodes) for item in told]
-    if not isinstance(told, dict):
-        return told
-    ((word, held),) = told.items()
+    if isinstance(about, list):
+        return [_value(item, nodes) for item in about]
+    if not isinstance(about, dict):
+        return about
+    ((word, held),) = about.items()
     match word:
         case "node":
             return nodes[held]

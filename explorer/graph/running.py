@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from ..values.subject import Subject
-from .program import Program, made
+from .program import Program, output_of
 
 
 class GraphRun(fx.Interpreter):
@@ -62,5 +62,5 @@ def tensors_of(subject: Subject, program: Program, device: str) -> dict[str, Ten
 
 def fixed_batch(program: Program) -> int | None:
     """Return the batch size of a program that was exported with a static one."""
-    size = made(program.given[0]).shape[0]
+    size = output_of(program.given[0]).shape[0]
     return size if isinstance(size, int) else None

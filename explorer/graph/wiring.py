@@ -11,7 +11,7 @@ from torch import fx
 from ..values.profile import Layer
 from .export import ModelGraph
 from .nodes import IGNORED, op_name, where
-from .program import Shaped, made
+from .program import Shaped, output_of
 
 INPUT, OUTPUT = "input", "output"
 JOINS = {
@@ -82,7 +82,7 @@ class _Tracer:
                 self._placeholder(node)
             elif node.op == "output":
                 self._arrive(Place(OUTPUT, "", OUTPUT), self._coming(node))
-            elif op_name(node.target) not in IGNORED and isinstance(made(node), Shaped | list | tuple):
+            elif op_name(node.target) not in IGNORED and isinstance(output_of(node), Shaped | list | tuple):
                 self._step(node)
         return Wiring(tuple(self.places.values()), tuple(self.ways))
 

@@ -204,13 +204,13 @@ def load_weights(model: nn.Module, path: str | Path) -> str:
         LoadError: the file is missing or damaged, or does not fit the model.
     """
     place = Path(path)
-    (weights, found), *others = _fitting(place, model, place.name)
-    fill(model, _read(weights, found, place, place.name))
+    (weights, fit), *others = _fitting(place, model, place.name)
+    fill(model, _read(weights, fit, place, place.name))
     more = [other.place for other, _ in others if other.place != WHOLE_FILE]
     fit_too = f"; {_listed(more)} would fit, too" if more else ""
     where = f" (those of {weights.place!r}{fit_too})" if weights.place else ""
-    pieces = " with masks or norms folded in" if found.folds else ""
-    left = f" without {_listed(list(found.left_out))}" if found.left_out else ""
+    pieces = " with masks or norms folded in" if fit.folds else ""
+    left = f" without {_listed(list(fit.left_out))}" if fit.left_out else ""
     return where + pieces + left
 
 

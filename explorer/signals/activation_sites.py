@@ -10,7 +10,7 @@ from torch import fx
 
 from ..graph.coupling import is_pointwise
 from ..graph.nodes import op_name
-from ..graph.program import Shaped, made
+from ..graph.program import Shaped, output_of
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm")
 # in eval mode these return their input
@@ -43,7 +43,7 @@ class Site:
 
 def site_of(layer: str, node: fx.Node) -> Site:
     """Follow a layer's output through norms, additions and concatenations up to its activation function."""
-    shape = made(node).shape
+    shape = output_of(node).shape
     dim = 1 if _name(node).startswith("conv") else len(shape) - 1
     site = Site(layer, node, dim, 0, int(shape[dim]))
     while True:
@@ -57,13 +57,13 @@ def site_of(layer: str, node: fx.Node) -> Site:
 
 def _step(site: Site, user: fx.Node) -> Site | None:
     """Return the site one node further, if that node keeps channels apart and in place."""
-    value, before = made(user), made(site.node)
+    value, before = output_of(user), output_of(site.node)
     if not isinstance(value, Shaped) or value.dim() != before.dim():
         return None
     if _name(user) == "cat":
         args: Any = user.args
         tensors, dim = list(args[0]), (args[1] if len(args) > 1 else 0) % value.dim()
-        start = sum(int(made(t).shape[dim]) for t in tensors[: tensors.index(site.node)])
+        start = sum(int(output_of(t).shape[dim]) for t in tensors[: tensors.index(site.node)])
         return replace(site, node=user, start=site.start + start) if dim == site.dim else None
     same = value.shape[site.dim] == before.shape[site.dim]
     return replace(site, node=user) if same and _follows(user, site.node) else None
@@ -81,6 +81,6 @@ def _follows(user: fx.Node, node: fx.Node) -> bool:
 
 
 def _is_activation(node: fx.Node) -> bool:
-    tensors = [n for n in node.all_input_nodes if isinstance(made(n), Shaped)]
+    tensors = [n for n in node.all_input_nodes if isinstance(output_of(n), Shaped)]
     alone = len(tensors) == 1 and _name(node) not in (*NORMS, *UNCHANGED, "cat")
     return alone or _name(node) in UNTAGGED

@@ -13,7 +13,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..graph.blocks import ResidualBranch
 from ..graph.labels import varying
-from ..graph.program import made
+from ..graph.program import output_of
 from ..graph.rules.call import labelled
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..machine.cache import Cache
@@ -112,4 +112,4 @@ def _channels(value: Any, node: fx.Node) -> int:
             dims = [dim for dim in varying(array) if dim > 0]
             if len(dims) == 1:
                 return dims[0]
-    return made(node).dim() - 1
+    return output_of(node).dim() - 1

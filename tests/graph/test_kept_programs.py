@@ -13,7 +13,7 @@ from zoo import ZOO, odd
 import explorer
 from explorer.graph import export, kept_programs, program_file
 from explorer.graph.nodes import where
-from explorer.graph.program import made
+from explorer.graph.program import output_of
 from explorer.graph.running import GraphRun, tensors_of
 from explorer.machine.cache import Cache
 from explorer.values.identity import subject_id
@@ -43,10 +43,10 @@ def _never(*given: object, **named: object) -> None:
     raise AssertionError("traced again")
 
 
-def told(graph: export.ModelGraph) -> list[tuple]:
+def description(graph: export.ModelGraph) -> list[tuple]:
     assert graph.program is not None
     return [
-        (n.op, n.name, n.target, str(n.args), str(n.kwargs), made(n), where(n))
+        (n.op, n.name, n.target, str(n.args), str(n.kwargs), output_of(n), where(n))
         for n in graph.program.graph.nodes
     ]
 
@@ -60,7 +60,7 @@ def answers(subject: Subject, graph: export.ModelGraph) -> torch.Tensor:
 def assert_the_same(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     first = analysed(subject, monkeypatch)
     read = analysed(subject, monkeypatch, traced=False)
-    assert read is not first and read.profile == first.profile and told(read) == told(first)
+    assert read is not first and read.profile == first.profile and description(read) == description(first)
     assert [one.block for one in read.branches] == [one.block for one in first.branches]
     torch.testing.assert_close(
         answers(subject, read), answers(subject, first), rtol=0, atol=0, equal_nan=True

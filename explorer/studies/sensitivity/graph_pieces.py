@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from ...compaction.compact import Builder, boundary
 from ...graph.analysed import Analysed
 from ...graph.detours import Detour, batch_kind, can_be_stacked, can_start_anywhere
-from ...graph.program import Shaped, made
+from ...graph.program import Shaped, output_of
 from ...measuring.memory_layout import laid_out
 from ...values.profile import Masks
 
@@ -163,5 +163,5 @@ def _near_tie(logits: Tensor) -> bool:
 
 def _elements(node: fx.Node) -> int:
     """Return how many numbers a node outputs for one sample."""
-    value = made(node)
+    value = output_of(node)
     return math.prod(n for n in value.shape if isinstance(n, int)) if isinstance(value, Shaped) else 0
