@@ -22,7 +22,7 @@ tour.draw()
 controls.draw_toolbar()
 
 with st.container(key="cockpit"):
-    faders, curve = st.columns([3, 2], gap="medium")
+    faders, curve = st.columns(fader_panel.shares(), gap="medium")
 with faders:
     controls.draw_rules()
     fader_panel.draw()

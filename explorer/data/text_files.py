@@ -86,10 +86,16 @@ def _form(reader: Reader) -> TextForm:
         LoadError: it has none, it does not fit the model, or windows are too long for the model.
     """
     form = reader.text
+    if len(reader.parts) > 1:
+        names = " and ".join(repr(part.name) for part in reader.parts)
+        raise LoadError(
+            f"This model reads {len(reader.parts)} inputs side by side ({names}), and a text is only one; "
+            "leave out --data, or give an array for each with --data npz:FILE."
+        )
     if form is None:
         raise LoadError(
-            "This model has no tokenizer, so text cannot become what it reads; give a folder of transformers "
-            "with its tokenizer.json, or tokens with --data npz:FILE."
+            "This model has no tokenizer that can be read, so text cannot become what it reads; give a "
+            "folder of transformers with its tokenizer.json, or tokens with --data npz:FILE."
         )
     if reader.numbers is not None and form.vocabulary > reader.numbers:
         raise LoadError(

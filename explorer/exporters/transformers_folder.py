@@ -44,9 +44,20 @@ OTHERS = (  # files of the model's folder that are copied as they are
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+OTHER = "choose another format, and please report this."
+THINNER = (
+    "the code of transformers computes with the width of the model, such as a scale; leave the width of the "
+    "embedding whole, or choose another format."
+)
 QUERIES, KEYS = "num_attention_heads", "num_key_value_heads"
 HEADS = {"q_proj": QUERIES, "k_proj": KEYS, "Attention.q": QUERIES}
 HEAD_WIDTH = "head_dim"
+MODEL_WIDTHS = (
+    "hidden_size",
+    "d_model",
+    "n_embd",
+    "dim",
+)  # what a configuration calls the width that layers share
 
 
 @EXPORTERS.register("transformers", rank=9, extension=".zip", media_type="application/zip", stages=2)
@@ -55,6 +66,7 @@ def transformers_folder(pruned: Export) -> bytes:
     (hf:FOLDER). Layers are renumbered and the configuration is mended.
 
     Whole layers and single weights may be removed, and channels as long as all layers keep the same width.
+    The width that layers share may be cut where the configuration says the width of a head apart from it.
     Weights that came in 16 bits go out in 16 bits, unless a repair or training has changed them.
 
     Raises:
@@ -73,6 +85,7 @@ def transformers_folder(pruned: Export) -> bytes:
     pruned.step("Writing the folder")
     state = {name: tensor.detach().cpu() for name, tensor in small.state_dict().items()}
     mended, renumbered = _renumbered(config, dict(dense.state_dict()), state)
+    is_thinner = _thinner(mended, dense, state)
     with tempfile.TemporaryDirectory() as place:
         dtype = _dtype_of(config, renumbered)
         if getattr(config, "dtype", None) not in (dtype, None):
@@ -85,7 +98,7 @@ def transformers_folder(pruned: Export) -> bytes:
             if (origin / name).is_file():
                 shutil.copyfile(origin / name, Path(place) / name)
         pruned.step("Loading it again")
-        _check(own, place, pruned)
+        _check(own, place, pruned, THINNER if is_thinner else OTHER)
         files = {file.name: file.read_bytes() for file in sorted(Path(place).iterdir()) if file.is_file()}
     return zipped({**files, "recipe.json": recipe_json(pruned)})
 
@@ -184,6 +197,22 @@ def _fewer_heads(config: Any, dense: Mapping[str, Tensor], state: Mapping[str, T
             setattr(config, HEAD_WIDTH, width)
 
 
+def _thinner(config: Any, dense: Any, state: Mapping[str, Tensor]) -> bool:
+    """Mend the width that all layers share, and say whether it is cut; the width of a head stays as it is."""
+    table = getattr(dense.get_input_embeddings(), "weight", None)
+    name = next((name for name, tensor in dense.named_parameters() if tensor is table), "")
+    if table is None or name not in state or table.dim() != 2 or state[name].shape[1] == table.shape[1]:
+        return False
+    before, heads = table.shape[1], getattr(config, QUERIES, None)
+    width = getattr(config, HEAD_WIDTH, None) or (before // heads if heads else None)
+    for key in MODEL_WIDTHS:
+        if getattr(config, key, None) == before:
+            setattr(config, key, state[name].shape[1])
+    if width:
+        setattr(config, HEAD_WIDTH, width)
+    return True
+
+
 def _layers(names: Mapping[str, Tensor], depth: int | None) -> re.Pattern[str] | None:
     """Return the pattern of the names of layers: the first list of modules that has as many as there are."""
     prefixes: dict[str, set[int]] = {}
@@ -230,9 +259,11 @@ def _written(own: Any, config: Any, state: Mapping[str, Tensor], place: str, dty
     model.eval().to(dtype).save_pretrained(place, safe_serialization=True)
 
 
-def _check(own: Any, place: str, pruned: Export) -> None:
+def _check(own: Any, place: str, pruned: Export, otherwise: str) -> None:
     """Load the folder as its user will, and compare the answers.
 
+    Args:
+        otherwise: what to say if they differ.
     Raises:
         ExplorerError: it cannot be loaded, or the answers are not the pruned model's.
     """
@@ -254,6 +285,5 @@ def _check(own: Any, place: str, pruned: Export) -> None:
     missing = json.dumps(sorted(loading["missing_keys"]))[:120]
     if loading["missing_keys"] or not float((wanted - given).abs().max()) <= NEAR * float(wanted.abs().max()):
         raise ExplorerError(
-            f"The folder does not give the pruned model's answers (missing: {missing}); choose another "
-            "format, and please report this."
+            f"The folder does not give the pruned model's answers (missing: {missing}); {otherwise}"
         )

@@ -42,7 +42,7 @@ def criteria_agreement(agreement: Agreement | Overall | None, measure: Measure) 
     drawn.add_traces([matrix, cell_words(matrix, scale, (lowest, 1), 10)])
     drawn.update_xaxes(showgrid=False, tickangle=-45, type="category")
     drawn.update_yaxes(showgrid=False, autorange="reversed", type="category")
-    return drawn.update_layout(height=190 + 28 * len(names), margin={"t": 60})
+    return drawn.update_layout(height=190 + 28 * len(names), margin={"t": 52, "b": 24})
 
 
 def _number(value: float, is_share: bool) -> str:

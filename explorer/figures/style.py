@@ -45,7 +45,7 @@ def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
         "yref": "container",
         "y": 1,
         "yanchor": "top",
-        "pad": {"t": 12},
+        "pad": {"t": 12, "l": 0},
     }  # above the legend
     drawn = go.Figure(
         layout={"template": "none", "title": heading, "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
@@ -56,7 +56,9 @@ def figure(title: str, x: str, y: str, **layout: Any) -> go.Figure:
         modebar={"bgcolor": CLEAR, "color": DENSE, "activecolor": KEPT}
     )  # otherwise a dark bar on a light page
     return drawn.update_layout(
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"}, margin={"t": 100, "r": 20}, **layout
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        margin={"t": 80, "r": 20, "b": 56},
+        **layout,
     )
 
 
@@ -70,7 +72,7 @@ def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
 
 def without_legend(figure: go.Figure) -> go.Figure:
     """Remove the space for a legend between title and data."""
-    return figure.update_layout(showlegend=False, margin={"t": 60})
+    return figure.update_layout(showlegend=False, margin={"t": 52})
 
 
 def log_ticks(values: Iterable[float | None]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from .style import AFTER, DENSE, REMOVED, figure, nothing, text
 NAMED = 40  # layers up to which each is named on the axis; if there are more, evenly spaced ones
 # whose green is the grey of "before" to people with deuteranopia
 STRIPED = {"after": {"shape": "/", "fillmode": "overlay", "solidity": 0.15}}
+UPRIGHT = 8  # layers whose names stand side by side without being turned
 WIDE, NARROW, SHIFT = 0.8, 0.36, 0.2  # of the space that a layer has
 
 
@@ -39,13 +40,15 @@ def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
     drawn.update_xaxes(
         tickvals=list(range(0, len(filled), step)),
         ticktext=[_short(n) for n in names[::step]],
-        tickangle=-55,
+        tickangle=0 if len(filled) <= UPRIGHT else -55,
         showgrid=False,
         range=[-0.7, len(filled) - 0.3],
     )
     _add_bars(drawn, filled, names, "before", DENSE)
-    if any(band.after != band.before for band in filled):
+    is_cut = any(band.after != band.before for band in filled)
+    if is_cut:
         _add_bars(drawn, filled, names, "after", AFTER)
+    drawn.update_layout(showlegend=is_cut)
     return _with_thresholds(drawn, filled, names)
 
 

@@ -60,13 +60,17 @@ class OutputMaker:
 
 
 class Walk:
-    """One pass over an exported graph: shapes at batch 1 on the meta device, labels, ties, multiply-adds."""
+    """One pass over an exported graph: shapes at batch 1 on the meta device, labels, ties, multiply-adds.
 
-    def __init__(self, program: torch.export.ExportedProgram):
+    Args:
+        inner: follow the copies of what is copied, in place of what is copied (see `inner_heads`).
+    """
+
+    def __init__(self, program: torch.export.ExportedProgram, *, inner: bool = False):
         signature = program.graph_signature
         self.names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self.names |= signature.inputs_to_lifted_tensor_constants
-        self.program, self.ties = program, Ties()
+        self.program, self.ties = program, Ties(inner=inner)
         self.values: dict[str, Any] = {}
         self.known = known_positions(program)
         self.batch = 1

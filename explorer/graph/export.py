@@ -20,6 +20,7 @@ from .coupling import Coupling, Walk, has_rule
 from .decomposition import write_out_unknown
 from .explicit_squeezes import name_squeezed
 from .groups import solve
+from .inner_heads import with_query_heads
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
 from .quiet import counted_apart, without_fast_path, without_log
@@ -133,7 +134,8 @@ def followed(subject: Subject, program: torch.export.ExportedProgram) -> ModelGr
     write_out_unknown(program.graph_module, has_rule)
     walk = Walk(program).run()
     layers = layers_of_graph(subject.model, walk)
-    coupling = solve(walk, {layer.weight for layer in layers})
+    rated = {layer.weight for layer in layers}
+    coupling = with_query_heads(solve(walk, rated), walk, rated)
     params = sum(p.numel() for p in subject.model.parameters())
     found = branches(program, walk.macs)
     blocks = tuple(branch.block for branch in found)

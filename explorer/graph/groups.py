@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..values.profile import Group, Slot
+from ..values.granularity import CHANNEL
+from ..values.profile import HEAD, Group, Slot
 from .coupling import Coupling, Walk
 from .labels import Ties, varying
 from .rules.call import labelled
@@ -207,5 +208,5 @@ def _group(
         slot.tensor.rsplit(".", 1)[0] if "." in slot.tensor else slot.tensor for slot in slots
     )
     tied_by = tuple(dict.fromkeys(of_class.tied_by.get(place, ())))
-    unit = "head" if place in of_class.heads else "channel"
+    unit = HEAD if place in of_class.heads else CHANNEL
     return Group(name, len(members.units), tuple(slots), tuple(layers), tied_by, members.frozen, unit)

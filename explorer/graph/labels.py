@@ -80,6 +80,9 @@ class Ties:
     nested: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)  # (wide, narrow): see `nest`
     computed: set[int] = field(default_factory=set)  # labels of the outputs of layers
     tables: set[int] = field(default_factory=set)  # labels of what is not a parameter, such as masks
+    inner: bool = False  # follow the copies of what is copied, in place of what is copied (see `inner_heads`)
+    copies: set[int] = field(default_factory=set)  # labels of copies
+    has_copied: bool = False  # copies of what a layer produces lie along one dimension
 
     def fresh(self, shape: tuple[int, ...], dim: int) -> Tensor:
         """Return new labels, one per position along `dim`."""
@@ -87,6 +90,16 @@ class Ties:
         labels = torch.arange(self.labels, self.labels + size)
         self.labels += size
         return labels.reshape(tuple(size if d == dim else 1 for d in range(len(shape))))
+
+    def copied(self, shape: tuple[int, ...], dim: int) -> Tensor:
+        """Return new labels of copies, one per position along `dim`."""
+        labels = self.fresh(shape, dim)
+        self.copies.update(labels.flatten().tolist())
+        return labels
+
+    def is_copy(self, array: Tensor) -> bool:
+        """Whether it labels copies."""
+        return array.numel() > 0 and int(array.flatten()[0]) in self.copies
 
     def is_made(self, array: Tensor) -> bool:
         """Whether a layer produces it, as far as is known by now; otherwise nothing could cut it (a position,

@@ -186,6 +186,17 @@ def _select(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Su
     return node.target, (args[0], dim, int(kept[:position].sum())), {}
 
 
+@rewrites("repeat_interleave")
+def _repeat_interleave(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
+    """Repeat as often as copies are left."""
+    dim = _arg(args, kwargs, 2, "dim", None)
+    out = left.coupling.values[node.name]
+    if dim is None or dim % len(source.shape) not in left.kept(out):
+        return node.target, args, kwargs
+    repeats = left.shape(out)[dim] // left.shape(source)[dim]
+    return node.target, (args[0], repeats, dim), {}
+
+
 @rewrites("repeat")
 def _repeat(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Survivors) -> tuple:
     """Repeat a single value as often as there are channels that read it."""

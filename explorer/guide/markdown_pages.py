@@ -11,8 +11,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 # pages in the order in which they are listed; pages that are not named here follow
 ORDER = tuple(
-    "command-line models own-task criteria allocators measuring recovery exports cluster teaching "
-    "benchmark".split()
+    "first-steps models own-task measuring criteria allocators recovery exports command-line teaching "
+    "cluster benchmark".split()
 )
 FENCE = "```"
 AROUND = 70  # characters of text that a hit shows on each side of the word

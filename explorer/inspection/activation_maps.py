@@ -12,7 +12,7 @@ from ..graph.analysed import Analysed
 from ..graph.nodes import op_name, where
 from ..graph.running import GraphRun, fixed_batch, tensors_of
 from ..signals.watching import silent, watch
-from ..values.profile import Group, Layer
+from ..values.profile import HEAD, Group, Layer
 
 
 def activation_maps(model: Analysed, layer: Layer, sample: Tensor) -> Tensor | None:
@@ -71,7 +71,7 @@ def head_maps(model: Analysed, group: Group, sample: Tensor) -> Tensor | None:
     has a mask, is not computed by torch's operator, works window by window, or its tokens do not form a
     square.
     """
-    if model.graph.program is None or group.unit != "head":
+    if model.graph.program is None or group.unit != HEAD:
         return None
     runner = _Attentive(model.graph.program, group.name)
     inputs = _batch(sample, fixed_batch(model.graph.program))

@@ -26,7 +26,7 @@ from .heads import classes_of
 from .hf_kinds import TAKEN, TWO_INPUTS, ModelKind, kind_of
 from .hf_pairs import NOTE, pair_form, way_for_pair
 from .hf_text import form_for, text_form, way_for, window_of
-from .number_format import in_float32, number_format
+from .number_format import SHORT, in_float32, number_format
 from .pt_weights import convert
 from .weight_files import weights_file
 
@@ -85,7 +85,10 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         f"{f', which tell {config.num_labels:,} classes apart' if kind.classes else ''}."
     )
     shown = f"hf:{Path(source).resolve().name if is_local else name}"
-    if dtype != torch.float32:
+    if dtype == torch.float32 and came in SHORT:
+        short = str(came).removeprefix("torch.")
+        about += f" Its weights came in {short}; they are read without loss and computed in float32."
+    elif dtype != torch.float32:
         about += f" It stays in {str(dtype).removeprefix('torch.')}, as it would be too large in float32."
     if kind.reads == "pictures":
         seen = in_float32(logits, dtype, of_pictures=True)

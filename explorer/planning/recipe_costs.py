@@ -93,13 +93,20 @@ class CostModel:
     def _shapes(self, recipe: Recipe) -> dict[str, tuple[int, ...]]:
         removed = {name: _removed(group, recipe) for name, group in self.profile.free_groups.items()}
         gone = {
-            place: sum(removed[group.name] * each for group, each in groups)
+            place: sum(self._once(group, removed[group.name] * each, removed) for group, each in groups)
             for place, groups in self._slots.items()
         }
         return {
             name: tuple(n - gone.get((name, dim), 0) for dim, n in enumerate(stored.shape))
             for name, stored in self.tensors.items()
         }
+
+    def _once(self, group: Group, positions: int, removed: Mapping[str, int]) -> int:
+        """Return how many of a group's removed positions are not removed with the units that contain them."""
+        if group.inside is None:
+            return positions
+        outer = self.profile.free_groups[group.inside]
+        return positions * (outer.units - removed[outer.name]) // outer.units
 
     def _zeros(self, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
         layers = self.profile.prunable_layers
@@ -118,9 +125,12 @@ class CostModel:
             )
             total += layer.macs * left / max(1, prod(layer.shape))
         rest = self.profile.macs - sum(layer.macs for layer in self.profile.layers) - self._rest_of(recipe)
-        heads = [g for g in self.profile.free_groups.values() if g.unit == "head"]
-        kept = sum(1 - _removed(g, recipe) / g.units for g in heads) / len(heads) if heads else 1.0
-        return total + rest * kept
+        shares: dict[str, float] = {}  # of each attention's heads
+        for group in self.profile.free_groups.values():
+            if group.is_of_heads:
+                own = group.inside or group.name
+                shares[own] = shares.get(own, 1.0) * (1 - _removed(group, recipe) / group.units)
+        return total + rest * (sum(shares.values()) / len(shares) if shares else 1.0)
 
     def _rest_of(self, recipe: Recipe) -> int:
         """Return the multiply-adds of removed blocks that belong to no layer; one block may hold another."""

@@ -50,11 +50,20 @@ def repair_notes(done: Repaired, samples: int) -> tuple[str, ...]:
         return ("No layer lost inputs or weights, so least squares changed nothing.",)
     words = "No layer could be fitted by least squares."
     if done.layers:
-        norms = f"; {len(done.norms)} norms recalibrated" if done.norms else ""
-        words = f"{len(done.layers)} layers fitted by least squares on {samples:,} training samples{norms}."
+        norms = f"; {_counted(len(done.norms), 'norm')} recalibrated" if done.norms else ""
+        layers = _counted(len(done.layers), "layer")
+        words = f"{layers} fitted by least squares on {samples:,} training samples{norms}."
     kept = _unchanged(done.kept, "no change helps on held-back samples")
     unsolved = _unchanged(done.unsolved, "there is no closed form")
     return (f"{words}{kept}{unsolved}",)
+
+
+def _counted(count: int, what: str) -> str:
+    """
+    >>> _counted(1, "layer"), _counted(2, "norm")
+    ('1 layer', '2 norms')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _unchanged(names: Sequence[str], why: str) -> str:

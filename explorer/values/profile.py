@@ -10,6 +10,8 @@ from torch import Tensor
 
 from .granularity import CHANNEL, Graded
 
+HEAD, KEY_VALUE_HEAD, QUERY_HEAD = HEADS = ("head", "key-value head", "query head")
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -74,7 +76,9 @@ class Group:
         members: layers that it touches, in the order of the graph.
         tied_by: why they are tied, in plain words.
         frozen: why it cannot be pruned, or None.
-        unit: what one unit is, a channel or an attention head.
+        unit: what one unit is: a channel, an attention head; where queries share keys and values, a key-value
+            head with all its query heads, or one query head of every key-value head.
+        inside: the group each of whose units contains all of these: query heads are inside key-value heads.
     """
 
     name: str
@@ -84,6 +88,12 @@ class Group:
     tied_by: tuple[str, ...] = ()
     frozen: str | None = None
     unit: str = CHANNEL
+    inside: str | None = None
+
+    @property
+    def is_of_heads(self) -> bool:
+        """Whether its units are attention heads of some kind."""
+        return self.unit in HEADS
 
 
 @dataclass(frozen=True)

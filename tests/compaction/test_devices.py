@@ -93,7 +93,7 @@ def macs_by_hand(own, width: int) -> int:
 def test_attention_is_counted_before_and_after_a_cut(own):
     subject = subject_of(own)
     graph = graph_of(subject)
-    (heads,) = (group for group in graph.profile.free_groups.values() if group.unit == "head")
+    (heads,) = (group for group in graph.profile.free_groups.values() if group.is_of_heads)
     assert graph.profile.macs == macs_by_hand(own, WIDTH) == count_macs(subject.model, subject.example[:1])
     whole = compact(Analysed(subject, graph), Masks({}, {}))
     assert count_macs(whole, subject.example[:1]) == graph.profile.macs

@@ -36,6 +36,7 @@ from explorer.loaders.foreign_forward import led
 from explorer.loaders.model_text import load
 from explorer.machine.optional_packages import uses_torchvision
 from explorer.pruning.decision import decide
+from explorer.values.profile import HEADS as HEAD_KINDS
 from explorer.values.profile import Group
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
@@ -221,7 +222,7 @@ def row_of(name: str, *, exported: bool = True) -> FamilyRow:
             row["trouble"] = model.profile.error or report.reason or ""
             if model.subject.reads:
                 row["at_lengths"], row["any_length"] = at_lengths(name, model, Path(place))
-            row["folder"] = {kind: _folder(model, kind) for kind in ("head", "neuron")} if exported else {}
+            row["folder"] = {kind: _folder(model, kind) for kind in kinds_of(model)} if exported else {}
         except ExplorerError as error:
             row["trouble"] = str(error).replace(place, "...")
     return FamilyRow(**row, seconds=round(time.perf_counter() - started, 1))
@@ -243,7 +244,7 @@ def at_lengths(name: str, model: Analysed, folder: Path) -> tuple[float, bool]:
 
 def _from_own_code(model: Analysed, tokens: int) -> float:
     """The difference of a cut model's answers at a length from those of the masked one."""
-    recipe, given = half_of(model, ("head", "neuron")), inputs_of(model, tokens)
+    recipe, given = half_of(model, (*HEAD_KINDS, "neuron")), inputs_of(model, tokens)
     small = compact(model, decide(model, recipe).masks)
     return distance(masked_by_hand(model, recipe, everywhere=True), small, given)
 
@@ -264,14 +265,20 @@ def inputs_of(model: Analysed, tokens: int) -> torch.Tensor:
 
 
 def half_of(model: Analysed, kinds: Iterable[str]) -> Recipe:
-    """Half of the heads, or of the neurons of each perceptron, or of the width."""
+    """Half of the heads of some kinds, or of the neurons of each perceptron, or of the width."""
     return Recipe(
         channels={name: 0.5 for name, group in model.profile.free_groups.items() if _what(group) in kinds}
     )
 
 
 def _what(group: Group) -> str:
-    return "head" if group.unit == "head" else "width" if group.units == WIDTH else "neuron"
+    return group.unit if group.is_of_heads else "width" if group.units == WIDTH else "neuron"
+
+
+def kinds_of(model: Analysed) -> list[str]:
+    """The kinds of heads, and neurons, that a model has."""
+    found = {_what(group) for group in model.profile.free_groups.values()}
+    return [kind for kind in (*HEAD_KINDS, "neuron") if kind in found]
 
 
 def _folder(model: Analysed, kind: str) -> str:
@@ -294,7 +301,8 @@ def _line(row: FamilyRow) -> str:
     difference = f"{row.difference:.0e}" if row.difference is not None else ""
     left = f"{row.params:,} to {row.left:,}"
     lengths = "" if row.at_lengths is None else f"{_near(row.at_lengths)}, {_models(row)}"
-    folder = " and ".join(f"{kind}s" for kind, said in row.folder.items() if said == "yes") or "no"
+    said = [f"{kind}s" for kind, told in row.folder.items() if told == "yes"]
+    folder = " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or "no"
     return f"| `{row.name}` | {row.network} | {units} | {left} | yes, {difference} | {lengths} | {folder} |"
 
 

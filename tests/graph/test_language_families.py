@@ -27,6 +27,7 @@ from explorer.compaction.compact import compact
 from explorer.lessons.experiment import masked_by_hand
 from explorer.pruning.decision import decide
 from explorer.values.choice import Choice
+from explorer.values.profile import HEADS
 
 PROVEN = FamilyRow(
     "llama", "LlamaForCausalLM", {"head": 2}, (), 100, 40, 3e-16, 2e-8, True, folder={"head": "yes"}
@@ -48,7 +49,7 @@ def test_a_family_is_cut_proven_and_alike_at_three_lengths(name):
 @needs_transformers
 def test_other_units_give_other_answers_at_every_length(tmp_path):
     model = opened("llama", tmp_path)
-    recipe = half_of(model, ("head", "neuron"))
+    recipe = half_of(model, (*HEADS, "neuron"))
     small = compact(model, decide(model, replace(recipe, criterion=Choice("random"))).masks)
     own = masked_by_hand(model, recipe, everywhere=True)
     assert distance(own, small, inputs_of(model, LENGTHS[1])) > 1e-2

@@ -24,6 +24,7 @@ from explorer.commands.verbs import VERBS
 from explorer.guide import markdown_pages
 from explorer.loaders.model_text import load
 from explorer.registry import ALLOCATORS, CRITERIA, EXPORTERS, SAMPLES
+from explorer.words import GLOSSARY
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -111,6 +112,7 @@ def tables() -> dict[str, str]:
         "exporters": table(
             ["format", "what it is"], [[f"`{p.name}`", p.tooltip] for p in EXPORTERS.values()]
         ),
+        "words": table(["word", "what it means"], [[word, said] for word, said in GLOSSARY.items()]),
     }
 
 
@@ -118,7 +120,7 @@ def marked(name: str, content: str) -> str:
     return f"<!-- {name} -->\n{content}\n<!-- end -->"
 
 
-@pytest.mark.parametrize("name", ["samples", "criteria", "allocators", "exporters"])
+@pytest.mark.parametrize("name", ["samples", "criteria", "allocators", "exporters", "words"])
 def test_tables_are_those_of_the_program(name):
     held = [found.name for found in DOCUMENTS.values() if marked(name, tables()[name]) in found.text]
     assert len(held) == 1, "write them again: python tests/guide/test_guide.py"

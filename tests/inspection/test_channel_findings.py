@@ -101,7 +101,7 @@ def test_maps_are_the_activations_behind_the_norm_and_the_activation_function(ha
 def test_heads_look_where_a_plain_computation_says():
     subject = load("shapes-vit")
     graph, seen = graph_of(subject), []
-    group = next(group for group in graph.profile.free_groups.values() if group.unit == "head")
+    group = next(group for group in graph.profile.free_groups.values() if group.is_of_heads)
     sample = subject.example[0]
     maps = head_maps(Analysed(subject, graph), group, sample)
     attention = subject.model.layers[0].attention

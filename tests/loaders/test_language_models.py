@@ -136,7 +136,12 @@ def test_perplexity_of_a_causal_model_is_that_of_a_plain_loop_over_transformers_
 def test_heads_neurons_and_widths_are_cut_and_perplexity_is_that_of_the_smaller_model(causal):
     model = causal
     kinds = {name.rpartition(".")[2]: group.unit for name, group in model.profile.free_groups.items()}
-    assert kinds == {"embed_tokens": "channel", "q_proj": "head", "gate_proj": "channel"}
+    assert kinds == {
+        "embed_tokens": "channel",
+        "q_proj": "key-value head",
+        "q_proj#queries": "query head",
+        "gate_proj": "channel",
+    }
     recipe = Recipe(channels=dict.fromkeys(model.profile.free_groups, 0.5))
     small = compact(model, decide(model, recipe).masks)
     report = prune(model, recipe, QUICK)
@@ -144,13 +149,18 @@ def test_heads_neurons_and_widths_are_cut_and_perplexity_is_that_of_the_smaller_
     assert report.pruned.value == pytest.approx(plain_perplexity(small, model.subject.task), rel=1e-5)
 
 
-def test_a_folder_of_transformers_says_how_many_heads_and_neurons_are_left(causal, transformers, tmp_path):
-    names = [name for name, group in causal.profile.free_groups.items() if "embed" not in name]
+@pytest.mark.parametrize("whole, heads", [("#queries", (2, 1)), ("q_proj", (4, 2)), ("gate", (1, 1))])
+def test_a_folder_of_transformers_says_how_many_heads_and_neurons_are_left(
+    causal, transformers, tmp_path, whole, heads
+):
+    free = causal.profile.free_groups
+    names = [name for name in free if "embed" not in name and whole not in name]
     recipe = Recipe(channels=dict.fromkeys(names, 0.5))
     zipfile.ZipFile(io.BytesIO(export(causal, recipe, "transformers"))).extractall(tmp_path)
     own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, local_files_only=True).eval()
     config, tokens = own.config, causal.subject.example
-    assert (config.num_attention_heads, config.num_key_value_heads, config.intermediate_size) == (2, 1, 24)
+    assert (config.num_attention_heads, config.num_key_value_heads) == heads
+    assert config.intermediate_size == (48 if whole == "gate" else 24)
     small = compact(causal, decide(causal, recipe).masks)
     with torch.no_grad():
         assert torch.allclose(own(tokens).logits, small(tokens), atol=1e-5)
@@ -159,9 +169,33 @@ def test_a_folder_of_transformers_says_how_many_heads_and_neurons_are_left(causa
         cached, whole = (own.generate(tokens[:1, :5], max_new_tokens=4, use_cache=c) for c in (True, False))
     assert torch.equal(cached, whole) and cached.shape == (1, 9)
     assert (tmp_path / "tokenizer.json").is_file()
-    wide = Recipe(channels=dict.fromkeys(causal.profile.free_groups, 0.5))
-    with pytest.raises(ExplorerError, match="choose another format"):
-        export(causal, wide, "transformers")
+
+
+def test_a_folder_says_that_the_width_is_cut_where_that_of_a_head_is_said_apart(
+    causal, transformers, tmp_path
+):
+    recipe = Recipe(channels=dict.fromkeys(causal.profile.free_groups, 0.5))
+    zipfile.ZipFile(io.BytesIO(export(causal, recipe, "transformers"))).extractall(tmp_path)
+    own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, local_files_only=True).eval()
+    assert (own.config.hidden_size, own.config.head_dim, own.config.num_attention_heads) == (16, 8, 1)
+    small, tokens = compact(causal, decide(causal, recipe).masks), causal.subject.example
+    with torch.no_grad():
+        assert torch.allclose(own(tokens).logits, small(tokens), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "network, config, told",
+    [
+        ("GemmaForCausalLM", "GemmaConfig", "computes with the width"),
+        ("BertForMaskedLM", "BertConfig", "cannot say"),
+    ],
+)
+def test_a_width_that_a_folder_cannot_say_is_refused(network, config, told, transformers, tmp_path):
+    sizes = {"head_dim": 8, "num_key_value_heads": 4} if network.startswith("Gemma") else {}
+    model = analyse(load(f"hf:{written(tmp_path, transformers, network, config, **sizes)}@8"))
+    wide = next(name for name, group in model.profile.free_groups.items() if group.units == 32)
+    with pytest.raises(ExplorerError, match=told):
+        export(model, Recipe(channels={wide: 0.5}), "transformers")
 
 
 def test_perplexity_of_a_masked_model_is_that_of_a_plain_loop(tmp_path, transformers, texts):
@@ -200,7 +234,7 @@ def test_a_model_with_a_decoder_that_writes_no_text_is_refused(tmp_path, transfo
         load(f"hf:{tmp_path}")
 
 
-def test_a_model_with_a_decoder_of_its_own_reads_two_inputs_in_one_row(tmp_path, transformers):
+def test_a_model_with_a_decoder_of_its_own_reads_two_inputs_in_one_row(tmp_path, transformers, texts):
     sizes = {"vocab_size": 96, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 1, "num_heads": 2}
     torch.manual_seed(0)
     own = transformers.T5ForConditionalGeneration(transformers.T5Config(**sizes)).eval()
@@ -213,11 +247,16 @@ def test_a_model_with_a_decoder_of_its_own_reads_two_inputs_in_one_row(tmp_path,
         wanted = own(input_ids=reads, decoder_input_ids=writes).logits
         assert torch.allclose(subject.model(subject.example), wanted, atol=1e-5)
         assert not torch.allclose(subject.model(subject.example.flip(1)), wanted, atol=1e-2)
+    with_tokenizer(tmp_path, transformers)
+    with pytest.raises(LoadError, match=r"reads 2 inputs .*'decoder_input_ids'.*a text is only one"):
+        load(f"hf:{tmp_path}@6", data=f"text:{texts}")
 
 
 def test_weights_of_16_bits_are_read_without_loss(tmp_path, transformers):
     folder = written(tmp_path / "model", transformers, dtype=torch.bfloat16)
-    weight = load(f"hf:{folder}").model.lm_head.weight
+    subject = load(f"hf:{folder}")
+    weight, about = subject.model.lm_head.weight, subject.card["description"]
+    assert "came in bfloat16; they are read without loss and computed in float32" in about
     assert weight.dtype == torch.float32 and torch.equal(weight, weight.bfloat16().float())
 
 
@@ -259,14 +298,16 @@ def test_a_folder_without_a_tokenizer_reads_tokens_but_no_text(own_folder, texts
     for path in own_folder.glob("*token*"):
         path.unlink()
     assert "no tokenizer" in load(f"hf:{own_folder}").card["description"]
-    with pytest.raises(LoadError, match="This model has no tokenizer, so text cannot become what it reads"):
+    with pytest.raises(LoadError, match="no tokenizer that can be read, so text cannot become what it reads"):
         load(f"hf:{own_folder}", data=f"text:{texts}")
 
 
-def test_a_damaged_tokenizer_is_said(own_folder):
+def test_a_damaged_tokenizer_is_said(own_folder, texts):
     (own_folder / "tokenizer.json").write_text("{")
     subject = load(f"hf:{own_folder}")
     assert subject.text is None and "Its tokenizer cannot be read" in subject.card["description"]
+    with pytest.raises(LoadError, match="no tokenizer that can be read"):
+        load(f"hf:{own_folder}", data=f"text:{texts}")
 
 
 def test_a_tokenizer_of_another_model_is_refused(tmp_path, transformers, texts):

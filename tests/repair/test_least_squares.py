@@ -232,7 +232,7 @@ def test_a_layer_for_which_no_change_helps_says_so():
     done = Repaired(("a.weight",), (), ("b.weight", "c.weight"), ("d.weight",))
     (note,) = repair_notes(done, 64)
     assert note == (
-        "1 layers fitted by least squares on 64 training samples. 'b.weight' and 1 more lost inputs or "
+        "1 layer fitted by least squares on 64 training samples. 'b.weight' and 1 more lost inputs or "
         "weights and stay as they are: no change helps on held-back samples. 'd.weight' lost inputs or "
         "weights and stays as it is: there is no closed form."
     )

@@ -53,6 +53,18 @@ OVERLAPS = """() => {
   return boxes.filter((one, i) => boxes.slice(i + 1).some((other) => one.left < other.right - 1
     && other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1)).length;
 }"""
+FADE_MS = 500  # of what opens, and of colours that change
+OPENED = "[data-testid=stPopoverBody], [role=menu]"
+OPENERS = (
+    "help-menu",
+    "upload-menu",
+    "preset",
+    "ratios-menu",
+    "recipes-menu",
+    "keep-menu",
+    "take-away-menu",
+    "options-menu",
+)
 BACKGROUND = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 SIDEWAYS = "() => document.documentElement.scrollWidth - window.innerWidth"
 
@@ -173,6 +185,66 @@ def test_the_first_stop_of_the_tab_key_leads_to_the_content_and_what_is_wrong_is
         " wide.style.cssText = 'position: absolute; top: 0; left: 0; width: 3000px; height: 9px'; }"
     )
     assert page.evaluate(SIDEWAYS) > 0
+
+
+def in_both_themes(page) -> list[str]:
+    """What axe-core calls serious of what is shown now, in the light theme and then in the dark one."""
+    page.wait_for_selector(SETTLED)
+    page.wait_for_timeout(FADE_MS)
+    problems = serious(page)
+    light = page.evaluate(BACKGROUND)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"() => ({BACKGROUND})() !== {light!r}")
+    page.wait_for_timeout(FADE_MS)
+    problems += serious(page, CONTRAST)
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"() => ({BACKGROUND})() === {light!r}")
+    return problems
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_what_opens_over_the_page_can_be_read_by_all(turn_to, opener):
+    page = turn_to("prune")
+    page.wait_for_selector(".strip")
+    button = page.locator(f".st-key-{opener} button").first
+    button.click()
+    expect(page.locator(OPENED).first).to_be_visible()
+    assert in_both_themes(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator(OPENED)).to_have_count(0)
+
+
+@pytest.mark.parametrize("tab", ["Sensitivity", "Fast widths", "Search", "Table", "Held-out check"])
+def test_every_tool_can_be_read_by_all(turn_to, tab):
+    page = turn_to("prune")
+    page.get_by_role("tab", name=tab).click()
+    for summary in page.locator("[role=tabpanel]:visible summary").all():
+        summary.click()
+    assert in_both_themes(page) == []
+
+
+@pytest.mark.parametrize("mode", ["Weights", "Both"])
+def test_every_mode_can_be_read_by_all(turn_to, mode):
+    page = turn_to("prune")
+    page.get_by_role("radio", name=mode).click()
+    expect(page.get_by_role("slider", name=re.compile("^Weights: fc")).first).to_be_visible()
+    assert in_both_themes(page) == []
+    page.get_by_role("radio", name="Channels").click()
+    expect(page.get_by_role("slider", name=re.compile("^Weights: fc"))).to_have_count(0)
+
+
+def test_each_step_of_the_tour_can_be_read_by_all(turn_to):
+    page = turn_to("prune")
+    page.locator(".st-key-help-menu button").first.click()
+    page.get_by_role("button", name="Take the tour").click()
+    page.keyboard.press("Escape")
+    for step in range(1, 5):
+        expect(page.get_by_text(f"{step} of 4:")).to_be_visible()
+        assert in_both_themes(page) == []
+        if step < 4:
+            page.locator(".st-key-tour-next button").first.click()
+    page.locator(".st-key-tour-end button").first.click()
+    expect(page.get_by_text("4 of 4:")).to_have_count(0)
 
 
 def test_help_shows_what_can_be_removed_as_pictures(turn_to):

@@ -51,7 +51,7 @@ def settled(app: AppTest) -> AppTest:
     """Run again until the measurement is final."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        if "measured on the model that export" in sent(app)["status"]["words"]:
+        if "measured on the model that Take away" in sent(app)["status"]["words"]:
             return app
         time.sleep(0.1)
         fine(app.run())

@@ -125,7 +125,7 @@ def signing_in(tmp_path, monkeypatch):
 
 
 def settled(app):
-    return until(app, "measured on the model that export")
+    return until(app, "measured on the model that Take away")
 
 
 def pressed(app, key: str):

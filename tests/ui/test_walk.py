@@ -47,7 +47,7 @@ def looked(**changed) -> Seen:
         "samples": "all 450 samples",
         "dtype": "float32",
         "older": False,
-        "words": "Final: measured on the model that export would write.",
+        "words": "Final: measured on the model that Take away would write.",
         "cards": cards,
         "old_cards": False,
         "faders": [["Channels: conv1. 16 channels", "0"]],

@@ -102,9 +102,10 @@ def say_how(subject: Subject, *, has_weights: bool = False) -> None:
     """Print on stderr how the user's files were used.
 
     Args:
-        has_weights: the model's weights come from a file, too.
+        has_weights: the model's weights come from a file that is named apart from it; what is said of a model
+            of transformers is always printed.
     """
-    if has_weights and "description" in subject.card:
+    if (has_weights or subject.name.startswith("hf:")) and "description" in subject.card:
         note(str(subject.card["description"]))
     if subject.task is not None and subject.task.how:
         note(f"Data {subject.task.name}: {' '.join(subject.task.how)}")

@@ -11,6 +11,7 @@ from ..labels import Labelled, lifted, varying
 from .call import Arrays, Call, only, rule, split_off
 from .convolutions import along, entering_labels, whole_outputs
 from .elementwise import meet
+from .movement import interleaved
 
 
 @rule("linear")
@@ -115,7 +116,7 @@ def attention(call: Call) -> Arrays:
         only(call, tokens, lambda dims: place not in dims, f"tokens of an attention in {call.where}")
     repeats = query.shape[-3] // key.shape[-3] if len(query.shape) > 2 else 1
     if repeats > 1:
-        key, value = (_repeated(v, repeats) for v in (key, value))
+        key, value = (_repeated(call, v, repeats) for v in (key, value))
     turned = Labelled(key.meta.transpose(-1, -2), tuple(a.transpose(-1, -2) for a in key.arrays))
     weights = contract(call, query, turned)
     shape = (*torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]), query.shape[-2], key.shape[-2])
@@ -129,9 +130,10 @@ def attention(call: Call) -> Arrays:
     return contract(call, scores, value)
 
 
-def _repeated(value: Labelled, repeats: int) -> Labelled:
+def _repeated(call: Call, value: Labelled, repeats: int) -> Labelled:
     arrays = tuple(a.repeat_interleave(repeats, -3) if a.shape[-3] > 1 else a for a in value.arrays)
-    return Labelled(value.meta.repeat_interleave(repeats, -3), arrays)
+    meta, dim = value.meta.repeat_interleave(repeats, -3), len(value.shape) - 3
+    return Labelled(meta, interleaved(call, arrays, tuple(meta.shape), dim, value.shape[dim]))
 
 
 def spelled(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:

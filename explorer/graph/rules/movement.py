@@ -37,6 +37,8 @@ def move(call: Call) -> Any:
         return _expanded(call, source)
     if name_of(call) == "expand_as":
         return _expanded_as(source, call.args[1])
+    if name_of(call) == "repeat_interleave" and call.arg(2, "dim") is not None:
+        return _repeated_in_place(call, source)
     if name_of(call) in ("view_as", "reshape_as"):
         return compressed([source.expanded(a).reshape(call.args[1].shape) for a in source.arrays])
     # a view of labels that do not vary along a dimension is not contiguous
@@ -66,7 +68,40 @@ def _copies(call: Call, source: Labelled) -> list[Tensor]:
     own = (1,) * (len(shape) - len(source.shape)) + source.shape
     samples = {0} if call.ties.batch == shape[0] else set()  # one copy per sample is not a channel
     copied = [dim for dim, size in enumerate(shape) if size > 1 and own[dim] == 1 and dim not in samples]
-    return [call.ties.fresh(shape, dim) for dim in copied]
+    return [call.ties.copied(shape, dim) for dim in copied]
+
+
+def _repeated_in_place(call: Call, source: Labelled) -> Arrays:
+    """Repeat each position of a dimension: every copy stands beside what it is a copy of."""
+    dim = call.arg(2, "dim") % len(source.shape)
+    moved = compressed(
+        [call.target(source.expanded(a), *call.args[1:], **call.kwargs) for a in source.arrays]
+    )
+    return interleaved(call, moved, tuple(call.out.shape), dim, source.shape[dim])
+
+
+def interleaved(call: Call, arrays: Arrays, shape: tuple[int, ...], dim: int, units: int) -> Arrays:
+    """Return the labels of units that are repeated in place; in the inner walk those of the copies.
+
+    Args:
+        arrays: of the units, already repeated; shape: of the result; dim: along which they lie.
+    """
+    repeated = [a for a in arrays if dim in varying(a) and call.ties.is_made(a)]
+    if not repeated or shape[dim] <= units:
+        return arrays
+    call.ties.has_copied = True
+    if not call.ties.inner:
+        return arrays
+    repeats = shape[dim] // units
+    own = call.ties.copied(tuple(repeats if d == dim else 1 for d in range(len(shape))), dim)
+    tiled = own.repeat([units if d == dim else 1 for d in range(len(shape))])
+    return (*_without(call, arrays, repeated), tiled)
+
+
+def _without(call: Call, arrays: Arrays, left_out: list[Tensor]) -> Arrays:
+    for array in left_out:
+        call.ties.freeze(array, f"what is copied in {call.where}")
+    return tuple(a for a in arrays if not any(a is other for other in left_out))
 
 
 def _expanded_as(source: Labelled, other: Labelled) -> Arrays:
@@ -86,6 +121,15 @@ def _one_a_dimension(call: Call, arrays: Arrays) -> Arrays:
     """
     kept: list[Tensor] = []
     several = len(arrays) > 1
+    copies = [a for a in arrays if len(varying(a)) == 1 and call.ties.is_copy(a)] if several else []
+    beside = [
+        a
+        for a in arrays
+        if any(a is not c and varying(a) & varying(c) for c in copies) and call.ties.is_made(a)
+    ]
+    call.ties.has_copied |= bool(beside)
+    if call.ties.inner:
+        arrays = _without(call, arrays, beside)
     for array in sorted(arrays, key=lambda a: several and not call.ties.is_made(a)):
         if len(varying(array)) == 1 and any(varying(other) & varying(array) for other in kept):
             call.ties.freeze(array, f"laid out along one dimension with other channels in {call.where}")

@@ -18,9 +18,17 @@ function renderCards({ parentElement, data }) {
   shelf.taken(data.taken);
   if (data.point && !data.older) keepPoint(data.point);
   const stop = shelf.listen(["moves", "prospect"], draw); // which draws
+  const aloud = data.older || !data.order ? "" : headline(data[data.order[0]]);
+  if (aloud !== shelf.values.headline) shelf.put("headline", aloud);
   const observer = new ResizeObserver(() => [...room.children].forEach(fitNotes));
   observer.observe(room);
   return () => { stop(); observer.disconnect(); };
+}
+
+// The first card in words, to be read aloud.
+function headline({ label, value, change, notes }) {
+  const moved = change ? `, ${change.startsWith("-") ? "down" : "up"} ${change.replace(/^[-+]/, "")}, ${notes[0]}` : "";
+  return `${label} ${value}${moved}`;
 }
 
 function keepPoint(point) {
@@ -35,7 +43,10 @@ function expected(card, place, prospect, point) {
   const counted = (value, all) => ({ ...card, value, change: shareText(all), notes: [isHeld ? COUNTED : SOON], isGuess: true });
   if (place === 0) return expectedQuality(card, prospect, quality, isHeld, otherRepair);
   const amount = AMOUNTS[card.label];
-  if (amount) return counted(short(now[amount]), now[amount] / dense[amount] - 1);
+  if (amount) {
+    const drawn = counted(short(now[amount]), now[amount] / dense[amount] - 1);
+    return { ...drawn, notes: [...(amount === "params" ? nonZero(now, dense) : []), ...drawn.notes] };
+  }
   if (card.label === "File size") {
     const whole = point?.bytes ?? 4 * dense.params, left = whole - 4 * (dense.params - now.params);
     return counted(`${short(left)}B`, left / whole - 1);
@@ -48,6 +59,18 @@ function expectedQuality(card, { unit, label }, quality, isHeld, otherRepair) {
   const named = { ...card, label: label ?? card.label, change: null };
   if (quality === undefined) return { ...named, value: "…", notes: [when, otherRepair ? "the scan is of cuts without this repair" : "no scan to predict it from"] };
   return { ...named, value: qualityText(quality, unit), notes: ["predicted from each part alone", when], isGuess: true };
+}
+
+// Of single weights that become zero, the parameters say nothing.
+function nonZero(now, dense) {
+  const share = shareText(now.nonzero_params / dense.nonzero_params - 1);
+  return now.nonzero_params < now.params * 0.9995 ? [`${short(now.nonzero_params)} of them non-zero (${share})`] : [];
+}
+
+// The arrow is the sign.
+function arrowed(change) {
+  const arrow = { "-": "↓ ", "+": "↑ " }[change[0]] ?? "";
+  return `${arrow}${arrow ? change.slice(1) : change}`;
 }
 
 function shareText(share) {
@@ -65,6 +88,7 @@ function fillCards(room, cards, older) {
 function emptyCard(place) {
   const view = document.createElement("section");
   view.className = "card";
+  view.setAttribute("role", "group");
   view.innerHTML = `<div class="head"><span class="label"></span><button class="why" type="button" aria-describedby="trap-${place}">?</button>`
     + `<span class="trap" id="trap-${place}" role="tooltip"></span></div><div class="figures"><div class="value"></div><div class="change"></div></div><div class="notes"></div>`;
   return view;
@@ -73,10 +97,11 @@ function emptyCard(place) {
 function fillCard(view, card, older) {
   const part = (name) => view.querySelector(`.${name}`);
   part("label").textContent = card.label;
+  view.setAttribute("aria-label", card.label);
   part("why").setAttribute("aria-label", `About ${card.label}`);
   part("trap").textContent = [...card.notes, "", shelf.values.traps?.[card.label] ?? shelf.values.traps?.Metric ?? ""].join("\n");
   part("value").textContent = card.value;
-  part("change").textContent = older || !card.change ? "" : `${card.change.startsWith("-") ? "↓" : "↑"} ${card.change}`;
+  part("change").textContent = older || !card.change ? "" : arrowed(card.change);
   part("change").className = `change ${card.isGuess ? "" : colourOf(card)}`;
   writeNotes(view, older ? ["of the previous recipe"] : card.notes);
   view.classList.toggle("guess", Boolean(card.isGuess));

@@ -20,8 +20,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ),
         "renderConsole",
         f"{CONSOLE}/console.css",
-        '<div class="console"><div class="totals"></div><div class="banks"></div><div '
-        'class="detail"></div></div>',
+        '<div class="console"><div class="banks"></div><div class="detail"></div></div>',
     ),
     "cards": (
         (f"{CONSOLE}/cost.js", "trail.js", "cards.js"),
@@ -33,8 +32,8 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ("status.js",),
         "renderStatus",
         "status.css",
-        '<div class="status" role="status"><span class="share"><i></i></span><span '
-        'class="words"></span><button></button></div>',
+        '<div class="status"><span class="share"><i></i></span><span class="words"></span><button></button>'
+        '<span class="spoken" role="status"></span></div>',
     ),
     "figure": (
         (f"{CONSOLE}/cost.js", "prospect.js", "legend.js", "figure.js"),
@@ -65,7 +64,17 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     ),
 }
 # of all elements
-SHARED = ("history.js", "lost_page.js", "row_focus.js", "protocol.js", "zoom.js", "shelf.js")
+SHARED = (
+    "history.js",
+    "lost_page.js",
+    "row_focus.js",
+    "focus_keeper.js",
+    "popover_focus.js",
+    "theme.js",
+    "protocol.js",
+    "zoom.js",
+    "shelf.js",
+)
 IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are there
 ROOM = '<div class="room"></div>'
 # sent with each message, so short; it retries until the shelf is there
@@ -88,7 +97,8 @@ def _shelf() -> str:
         own = f"(() => {{\n{script}\nreturn {renderer};\n}})()"
         furniture = f"{json.dumps(markup)}, {json.dumps(_read(style) if style else '')}"
         parts.append(f"shelf.renderers.{name} = shelf.furnished({own}, {furniture});")
-    return "\n".join([*parts, "export default function () { shelf.skipLink(); shelf.makeRoom(); }\n"])
+    each_run = "shelf.theme(); shelf.skipLink(); shelf.makeRoom();"
+    return "\n".join([*parts, f"export default function () {{ {each_run} }}\n"])
 
 
 _script = st.components.v2.component("pruning_explorer_shelf", html="<i hidden></i>", js=_shelf())

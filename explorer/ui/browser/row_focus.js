@@ -16,6 +16,7 @@ function keepFocusInRow(page, selector = UNDO_ROW) {
     const next = here.disabled ? row.slice(0, PAIR).find((button) => !button.disabled) : here;
     next?.focus({ preventScroll: true });
   };
-  new MutationObserver(mend).observe(page.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["disabled"] });
+  // not at once: while a focus goes from one element to the next nobody has it, and it must not be called back
+  new MutationObserver(() => setTimeout(mend)).observe(page.body, { subtree: true, childList: true, attributes: true, attributeFilter: ["disabled"] });
   return mend;
 }

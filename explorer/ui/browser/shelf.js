@@ -6,12 +6,14 @@ function createShelf() {
   keepOneEntryAPage(window.history, window.location);
   watchZoom();
   keepFocusInRow(document);
+  keepFocus(document);
+  keepFocusInPopover(document);
   loadAgainWhereLost(window, {
     get storage() { return window.sessionStorage; },
     reload: () => window.location.reload(),
     now: () => Date.now(),
   });
-  const renderers = {}, values = { moves: 0, prospect: null, trail: [] }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
+  const renderers = {}, values = { moves: 0, prospect: null, trail: [], headline: "" }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {
     values[name] = value;
@@ -35,6 +37,7 @@ function createShelf() {
   };
 
   const shown = {
+    theme: followTheme(document),
     renderers, values, put, listen, protocol,
     mounted: () => mounted.keys(),
 

@@ -1,9 +1,12 @@
-// The progress of the measurement in one line, with a button to stop or continue it.
+// The progress of the measurement in one line, with a button to stop or continue it. What is read aloud is said once it is known, not
+// at each step of the way.
+const QUIET_MS = 400; // in which numbers and words arrive together
 const LET_GO = "The numbers are of the recipe before your last move; yours is on its way …";
 
 function renderStatus({ parentElement, data, setTriggerValue }) {
   const line = parentElement.querySelector(".status");
-  const [share, words, button] = line.children;
+  const [share, words, button, spoken] = line.children;
+  let timer;
   words.tabIndex = -1;
   button.onclick = () => setTriggerValue("act", data.action);
   const draw = () => {
@@ -18,7 +21,17 @@ function renderStatus({ parentElement, data, setTriggerValue }) {
     button.hidden = hides;
     button.textContent = data.action ?? "";
     button.classList.toggle("primary", Boolean(data.primary));
+    clearTimeout(timer);
+    const aloud = announcement(data, older, shelf.values.headline);
+    if (aloud) timer = setTimeout(() => { if (spoken.textContent !== aloud) spoken.textContent = aloud; }, QUIET_MS);
   };
   shelf.taken(data.taken);
-  return shelf.listen(["moves"], draw); // which draws
+  const stop = shelf.listen(["moves", "headline"], draw); // which draws
+  return () => { clearTimeout(timer); stop(); };
+}
+
+// What a screen reader says of a result; nothing while one is on its way.
+function announcement(data, older, headline) {
+  if (older || data.kind === "busy" || !data.words) return undefined;
+  return data.kind === "note" && headline ? `${headline}. ${data.words}` : data.words;
 }

@@ -15,7 +15,7 @@ from ..drawing.offers import ManyOffer, Offer, ShownOffer
 from ..kept_runs.keeping import store
 from ..kept_runs.words import called, is_trial
 from . import first_run, side_by_side
-from .runs_table import COLUMNS, columns, frame_of, has_several_models
+from .runs_table import columns, frame_of, shown_columns
 
 MOST = 4  # runs side by side
 HERE, ALL = "this model", "all models"
@@ -124,7 +124,6 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
     # a table keeps what the user ticked, so one whose rows or ticks were changed elsewhere needs a new key
     key = f"runs {hash(tuple(names))} {session.recalled('compared turn', 0)}"
     frame = frame_of(shown)
-    order = [name for name in COLUMNS if has_several_models(shown) or name != "model"]
 
     def ticked() -> None:
         rows = (session.shown(key) or {"selection": {"rows": []}})["selection"]["rows"]
@@ -134,7 +133,7 @@ def _table(shown: Sequence[Run], chosen: Sequence[str]) -> None:
         frame,
         hide_index=True,
         placeholder=layout.NOTHING,
-        column_order=order,
+        column_order=shown_columns(shown, frame),
         column_config=columns(shown),
         height=min(38 + 35 * len(frame), 388),
         key=key,

@@ -1,49 +1,40 @@
 """The Compare page without any run: a sketch of what will be there, and ways to a first run."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import streamlit as st
 
 from .. import session
-from ..drawing import layout, links
-from ..drawing.vector_image import INK, SHADE, vector_image
+from ..drawing import layout, links, sketches
 from ..kept_runs import keeping
 from ..live import regions
 from ..prune import recipe_search, search_question, starting_points
-from ..shared import settings
 
 WISHED = "first run wished"  # key of the live measurement that is kept as soon as it is final
 EMPTY = (
-    "**No run is kept yet.** Each run that you keep becomes a dot here: how good it is, against how much of "
-    "the model is left. With two or more, this page shows which are worth what they cost, and how they "
-    "differ, class by class and layer by layer."
+    "**No run is kept yet.** Each run that you keep becomes a dot here; with two or more, you see which are "
+    "worth what they cost."
 )
 MEASURED = "Measuring the gentle cut. It is kept, and shown here, as soon as all samples are counted."
 SEARCHING = "The search is running. Its first trials appear here as soon as they are measured."
 WAYS = {
-    "preset": "Removes as little as costs hardly any quality, measures it, and keeps it. A few seconds.",
-    "search": "An optimiser tries 50 recipes and keeps each as a run. You can go on meanwhile, and stop it.",
-    "lesson": "Predict, measure, compare: the shortest way to see what runs are good for.",
+    "preset": "Removes what costs hardly any quality, measures it, and keeps it. A few seconds.",
+    "search": "Tries 50 recipes and keeps each as a run. You can go on meanwhile, and stop it.",
     "own": "Keeps the recipe that is set now, as soon as its numbers are final.",
 }
-# what will be there: (left, quality) of dots from 0 to 100; those on the front are filled
-FRONT = ((18, 40), (34, 66), (52, 82), (74, 90), (96, 92))
-BEATEN = ((40, 48), (60, 70), (82, 78))
 SKETCHED = (
     "A sketch: kept runs as dots, quality against what is left, and a line through those that nothing beats"
 )
 SEEN = "search was running"
 CAPTION = "A sketch of what you will see: quality upwards, what is left of the model to the right."
-WIDE, HIGH, EDGE = 360, 190, 14  # pixels
 
 
 def draw() -> None:
     """Draw the sketch next to the ways that start it; while one is under way, what it does."""
-    with st.container(key="first run columns"):
+    with st.container(border=True, key="sketched columns"):
         picture, ways = st.columns([2, 3], gap="large")
     with picture:
-        st.html(sketch())
+        st.html(sketches.kept_runs(SKETCHED, CAPTION))
     with ways:
         st.markdown(EMPTY)
         regions.watched(
@@ -100,11 +91,7 @@ def _draw_offers() -> None:
         _offer("own", "Keep this recipe", ":material/bookmark_add:", _wish)
     if recipe_search.is_possible():
         _offer("search", "Search 50 recipes", ":material/travel_explore:", recipe_search.start)
-    if "learn" not in settings.current().hidden_pages:
-        with st.container(gap=None):
-            links.link("learn", "First lesson", ":material/school:")
-            st.caption(WAYS["lesson"])
-    links.link("prune", "Change the faders on the Prune page", ":material/tune:")
+    links.link("prune", "Or change the faders on the Prune page", ":material/tune:")
 
 
 def _offer(way: str, label: str, icon: str, action: Callable[[], None]) -> None:
@@ -115,7 +102,7 @@ def _offer(way: str, label: str, icon: str, action: Callable[[], None]) -> None:
         regions.hurry()
         st.rerun()
 
-    with st.container(gap=None):
+    with st.container(gap="xsmall"):
         st.button(label, f"first run {way}", on_click=begin, icon=icon)
         st.caption(WAYS[way])
 
@@ -153,33 +140,3 @@ def _draw_search_seen() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         layout.draw_share(done / max(1, total), f"A search is running: {done:,} of {total:,} trials")
         st.button("Show its new trials", "show trials", on_click=st.rerun, type="tertiary")
-
-
-# --------------------------------------------------------------------------- the sketch
-
-
-def sketch() -> str:
-    """Return a picture of what will be there: dots, and the front of the best; with a line of words.
-
-    >>> "<figcaption>" in sketch() and 'alt="A sketch' in sketch()
-    True
-    """
-    front, behind = ([_placed(*dot) for dot in dots] for dots in (FRONT, BEATEN))
-    steps = " ".join(f"{x:.0f},{y:.0f}" for x, y in _corners(front))
-    axes = f'<path d="M{EDGE} 6V{HIGH - EDGE}H{WIDE - 6}" fill="none" stroke="{SHADE}"/>'
-    stairs = f'<polyline points="{steps}" fill="none" stroke="{INK}" stroke-dasharray="4 3"/>'
-    best = "".join(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="6" fill="{INK}"/>' for x, y in front)
-    hollow = f'fill="none" stroke="{SHADE}" stroke-dasharray="2 2"'
-    others = "".join(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="6" {hollow}/>' for x, y in behind)
-    image = vector_image(axes + stairs + best + others, (WIDE, HIGH), SKETCHED)
-    return f'<figure class="first-run">{image}<figcaption>{CAPTION}</figcaption></figure>'
-
-
-def _placed(left: float, quality: float) -> tuple[float, float]:
-    """Return where a dot is, in pixels, of which it takes shares of 100."""
-    return EDGE + 4 + (WIDE - EDGE - 20) * left / 100, (HIGH - EDGE) * (1 - quality / 100)
-
-
-def _corners(dots: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the corners of the stairs through some dots."""
-    return [dots[0], *(corner for one, other in pairwise(dots) for corner in ((other[0], one[1]), other))]

@@ -22,19 +22,18 @@ NUMBER, TEXT = st.column_config.NumberColumn, st.column_config.TextColumn
 COLUMNS = {
     "called": TEXT(
         "Run",
-        width="medium",
+        width=150,
         pinned=True,
         help="Its first four letters, and your note or what the recipe does.",
     ),
-    "value": NUMBER("Accuracy", format="%.1f %%", width=80),
-    "drop": NUMBER("Change", format="%.1f points", width=95, help=CHANGE),
-    "verdict": TEXT("Verdict", width=95, help=VERDICTS),
-    "params": NUMBER("Parameters", format="compact", width=90),
+    "value": NUMBER("Accuracy", format="%.1f %%", width=75),
+    "drop": NUMBER("Change", format="%.1f points", width=90, help=CHANGE),
+    "verdict": TEXT("Verdict", width=80, help=VERDICTS),
+    "params": NUMBER("Parameters", format="compact", width=85),
     "nonzero_params": NUMBER("Non-zero", format="compact", width=80),
-    "macs": NUMBER("MACs", format="compact", width=75),
-    "dense_bytes": NUMBER("File (bytes)", format="compact", width=90),
-    "latency_ms": NUMBER("Latency", format="%.2f ms", width=80),
-    "range": TEXT("95 % range", width=105),
+    "macs": NUMBER("MACs", format="compact", width=65),
+    "latency_ms": NUMBER("Latency", format="%.2f ms", width=75),
+    "range": TEXT("95 % range", width=100),
     "ground": TEXT("Samples", width=95, help="How many, of which split."),
     "model": TEXT("Model", width="small"),
 }
@@ -58,6 +57,18 @@ def frame_of(shown: Sequence[Run]) -> Any:
     if not has_several_models(shown):
         frame.loc[len(frame)] = _dense_row(shown)
     return frame
+
+
+def shown_columns(shown: Sequence[Run], frame: Any) -> list[str]:
+    """Return the columns that tell these runs apart, so that a window of 800 pixels shows them all. What is
+    the same for all of them, or as in another column, is in the file that can be saved.
+    """
+    left_out = set() if has_several_models(shown) else {"model"}
+    if (frame["nonzero_params"] > 0.999 * frame["params"]).all():  # a fresh bias is zero, too
+        left_out.add("nonzero_params")
+    if frame["ground"].nunique() == 1:
+        left_out.add("ground")
+    return [name for name in COLUMNS if name not in left_out]
 
 
 def has_several_models(shown: Sequence[Run]) -> bool:

@@ -90,7 +90,7 @@ def factor(after: float, before: float, more: str, less: str) -> str:
     if after <= 0 or before <= 0:
         return "none left" if after <= 0 else ""
     if abs(after / before - 1) < 0.0005:
-        return "as the dense model"
+        return "unchanged"
     if after > before:
         return f"{after / before:.2f} × {more}, {short(after - before)} on top"
     return f"{before / after:.2f} × {less}, {short(before - after)} gone"
@@ -130,7 +130,7 @@ def _accuracy(report: Report) -> Card:
             label,
             value,
             None,
-            (*notes, "this is the dense model", *loss_notes),
+            (*notes, "nothing is removed yet", *loss_notes),
             TRAPS[kind],
             "normal",
         )
@@ -195,7 +195,7 @@ def _latency(report: Report) -> Card:
         return _card("Latency")
     notes, faster = [f"{now['p10']:.2f} to {now['p90']:.2f} ms, batch {now['batch']:.0f}"], None
     if report.speed_up is None:
-        notes.append("the dense model's: shapes didn't change")
+        notes.append("as before: the shapes are unchanged")
     else:
         ratio, low, high, verdict = (report.speed_up[key] for key in ("ratio", "low", "high", "verdict"))
         notes.append(f"{ratio:.2f} × as fast ({low:.2f} to {high:.2f})")

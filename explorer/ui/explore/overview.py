@@ -19,7 +19,7 @@ def draw_glance() -> None:
     """Draw what is known about the model without measuring anything, and how it was trained if known."""
     subject, profile = session.subject(), session.profile()
     free = profile.free_groups.values()
-    with st.container(horizontal=True, gap="medium", key="cards"):
+    with st.container(horizontal=True, gap="medium", key="facts"):
         _fact(
             "Layers",
             f"{len(profile.layers):,}",

@@ -56,7 +56,8 @@ def _facts(page: str) -> tuple[tuple[str, str], ...]:
     data = _data(task) if task else "none"
     device = pick_device(session.device()).type
     told = [("Model", subject.name), ("Data", data), ("Device", device)]
-    return (*told, ("Recipe", summary(session.recipe())))
+    recipe = session.recipe()
+    return (*told, ("Recipe", "nothing removed yet" if recipe.is_empty else summary(recipe)))
 
 
 def _data(task: Task) -> str:

@@ -41,7 +41,8 @@ LANE = Lane("curve")
 REPAIRED = "repaired without training"
 CHANCE = "at random"  # how the names of control lines end
 FIRST_POINTS, EVERY = 3, 4  # the figure is drawn again at each of the first points, then at every fourth
-MARGIN = {"l": 54, "r": 12, "t": 8, "b": 44, "autoexpand": False}  # pixels
+MARGIN = {"l": 54, "r": 12, "t": 8, "b": 48, "autoexpand": False}  # pixels
+AWAY = 5  # pixels between an axis and its numbers, so that those at the corner are apart
 MOST_KEPT = 60  # runs that are drawn, the newest
 _runs = Cache(4, "kept runs on curves")
 PAUSE_S = 1.0  # between two drawings of the figure
@@ -132,6 +133,7 @@ def _shown(figure: Any, asked: curve_question.Question, words: dict[str, Any]) -
     and its axes say what the title says. The words go under it.
     """
     figure.update_layout(height=None, margin=MARGIN, showlegend=False)
+    figure.update_xaxes(ticklabelstandoff=AWAY)
     subject = session.subject()
     assert subject.task is not None  # see draw
     decides = metrics_of(subject.task)[0]

@@ -24,7 +24,6 @@ from . import (
     block_switches,
     joint_plan,
     latency_plan,
-    recipe_files,
     sensitivity_scan,
     snapshots,
     starting_points,
@@ -66,7 +65,6 @@ def draw_toolbar() -> None:
         _presets()
         _allocator()
         snapshots.draw()
-        recipe_files.draw()
         keeping.draw_keep()
         take_away.draw()
 
@@ -198,7 +196,7 @@ def _presets() -> None:
 
 def _allocator() -> None:
     with (
-        st.popover("Set all ratios", icon=":material/equalizer:", help=HELP["allocator"]),
+        st.popover("Set all ratios", icon=":material/equalizer:", key="ratios menu", help=HELP["allocator"]),
         st.container(width=POPOVER_WIDTH),
     ):
         joint_plan.draw_way()

@@ -18,10 +18,10 @@ from ..live import regions
 
 Along = Literal["strength", "both"] | Graded
 ALONGS: dict[Along, str] = {
-    "strength": "this recipe, weaker and stronger",
-    "both": f"{WORDS[CHANNEL]} against {WORDS[WEIGHT]}",
-    CHANNEL: f"{WORDS[CHANNEL]}: an allocator's target",
-    WEIGHT: f"{WORDS[WEIGHT]}: an allocator's target",
+    "strength": "Curve of this recipe, weaker and stronger",
+    "both": f"Curve of {WORDS[CHANNEL]} against {WORDS[WEIGHT]}",
+    CHANNEL: f"Curve of {WORDS[CHANNEL]}: an allocator's target",
+    WEIGHT: f"Curve of {WORDS[WEIGHT]}: an allocator's target",
 }
 AXES: dict[Axis, str] = {
     "params": "parameters",

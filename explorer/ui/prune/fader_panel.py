@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import streamlit as st
+
 from ...machine.cache import Cache
 from ...values.report import Report
 from .. import session
@@ -18,9 +20,20 @@ from .console.model import Bank, ConsoleData, Edit, apply_edit, apply_locks, rea
 from .console.strips import banks
 
 MOVED_SHOWN = 2  # parts named in the undo button
+FEW = 6  # faders, beside which the curve gets more of the width
 _costs = Cache(
     8, "cost tables"
 )  # subject -> its cost table: no fader changes it, and each move draws the console again
+
+
+def shares() -> tuple[int, int]:
+    """Return how the width is shared between the faders and the curve beside them."""
+    return (8, 7) if _has_few() else (3, 2)
+
+
+def _has_few() -> bool:
+    profile = session.profile()
+    return max(len(profile.groups), len(profile.prunable_layers)) <= FEW
 
 
 def draw() -> None:
@@ -33,7 +46,8 @@ def draw() -> None:
         "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
     )
     value = LiveValue("console", _state, _facet, (session.LIVE_LANE,), key=key, take=take)
-    pushed("console", value, on_edit_change=partial(_edited, take, key))
+    with st.container(key="few faders" if _has_few() else "many faders"):  # whose height is kept for them
+        pushed("console", value, on_edit_change=partial(_edited, take, key))
 
 
 def _facet() -> Hashable:

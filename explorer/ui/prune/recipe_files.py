@@ -13,28 +13,22 @@ from ..shared import settings
 
 
 def draw() -> None:
-    """Draw the popover with both; a class shares recipes by URL."""
+    """Draw what saves a file and what opens one; a class shares recipes by URL."""
     if settings.current().classroom:
         return
-    with st.popover(
-        "Recipe file",
-        icon=":material/description:",
-        key="recipe file menu",
-        help="Recipe file: save the recipe to a file, or open one.",
-    ):
-        text = json.dumps(session.recipe().to_json(), indent=1)
-        st.download_button(
-            "Save recipe (JSON)",
-            text,
-            "recipe.json",
-            "application/json",
-            on_click="ignore",
-            icon=":material/download:",
-        )
-        st.caption("The address of this page contains the recipe too: copy it to share.")
-        st.file_uploader(
-            "Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open)
-        )
+    text = json.dumps(session.recipe().to_json(), indent=1)
+    st.download_button(
+        "Save recipe (JSON)",
+        text,
+        "recipe.json",
+        "application/json",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.caption("The address of this page contains the recipe too: copy it to share.")
+    st.file_uploader(
+        "Open a recipe (JSON)", ["json"], key="recipe_file", on_change=lambda: session.attempt(_open)
+    )
 
 
 def _open() -> None:

@@ -22,7 +22,7 @@ from ..live.pushed import LiveValue, pushed
 from ..shared import settings
 from . import starting_points
 
-FINAL = "Final: measured on the model that export would write."
+FINAL = "Final: measured on the model that Take away would write."
 
 STOP, GO_ON = "Stop", "Go on"  # the words of the button, which it also sends
 STATUS_PAUSE_S = 0.4

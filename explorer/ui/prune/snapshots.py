@@ -1,5 +1,5 @@
-"""Recipes to come back to: named snapshots, and two slots A and B to switch between. Kept for this session,
-one set per model; the snapshots of somebody who is signed in stay on disk.
+"""Recipes to come back to: two slots A and B to switch between, named snapshots, and files. Kept for this
+session, one set per model; the snapshots of somebody who is signed in stay on disk.
 """
 
 from dataclasses import dataclass, field, replace
@@ -14,15 +14,14 @@ from .. import session
 from ..drawing import layout
 from ..drawing.offers import ShownOffer
 from ..kept_runs import keeping
+from . import recipe_files
 
 Slot = Literal["A", "B"]
 NAME_LIMIT, COUNT_LIMIT = 40, 30  # characters, snapshots
-LASTING = "None yet. They last as long as this tab; *Recipe file* and the address last longer."
+LASTING = "None yet. They last as long as this tab; a file and the address of the page last longer."
 KEPT = "None yet. They are kept until you delete them; only you see them."
-HELP_AB = (
-    "two recipes to compare; what you do changes the chosen one, the other waits. The first time, B "
-    "begins as a copy of A."
-)
+HELP_AB = "What you do changes the chosen one, the other waits. The first time, B begins as a copy of A."
+WIDTH = 340  # pixels
 
 
 @dataclass(frozen=True)
@@ -89,31 +88,41 @@ def _keep(shelf: Shelf) -> None:
 
 
 def draw() -> None:
-    """Draw the switch between A and B, and the snapshots."""
-    ShownOffer("slot", ["A", "B"], _shelf().slot, _switch).switch("A/B", label_visibility="collapsed")
-    with st.popover(
-        "Snapshots",
-        icon=":material/bookmark:",
-        key="snapshots menu",
-        help=f"Snapshots: name a recipe to come back to it.\n\nA and B: {HELP_AB}",
+    """Draw a popover with the switch between A and B, the snapshots, and the file."""
+    with (
+        st.popover(
+            "Recipes",
+            icon=":material/bookmark:",
+            key="recipes menu",
+            help="Switch between two recipes, name one to come back to it, save it to a file, or open one.",
+        ),
+        st.container(width=WIDTH),
     ):
-        st.text_input("Name", key="snapshot name", max_chars=NAME_LIMIT, placeholder="half of layer3")
-        st.button("Save a snapshot", "snapshot save", on_click=lambda: session.attempt(_save), type="primary")
-        for index, name in enumerate(_shelf().named):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.button(
-                    layout.plain(name), f"snapshot {index}", on_click=lambda n=name: session.attempt(_open, n)
-                )
-                st.button(
-                    "",
-                    f"forget {index}",
-                    f"Delete {layout.plain(name)}",
-                    lambda n=name: session.attempt(_forget, n),
-                    icon=":material/delete:",
-                    type="tertiary",
-                )
-        if not _shelf().named:
-            st.caption(KEPT if session.person() else LASTING)
+        slots = {"A": "Recipe A", "B": "Recipe B"}
+        ShownOffer("slot", slots, _shelf().slot, _switch).switch("A/B", help=HELP_AB)
+        _draw_snapshots()
+        recipe_files.draw()
+
+
+def _draw_snapshots() -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input("Snapshot", key="snapshot name", max_chars=NAME_LIMIT, placeholder="half of layer3")
+        st.button("Save", "snapshot save", "Save a snapshot", lambda: session.attempt(_save))
+    for index, name in enumerate(_shelf().named):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                layout.plain(name), f"snapshot {index}", on_click=lambda n=name: session.attempt(_open, n)
+            )
+            st.button(
+                "",
+                f"forget {index}",
+                f"Delete {layout.plain(name)}",
+                lambda n=name: session.attempt(_forget, n),
+                icon=":material/delete:",
+                type="tertiary",
+            )
+    if not _shelf().named:
+        st.caption(KEPT if session.person() else LASTING)
 
 
 def _switch(slot: Slot) -> None:

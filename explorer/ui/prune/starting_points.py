@@ -12,7 +12,6 @@ TO_BEGIN = {
     "sparse": ("Half of the weights", ":material/grain:"),
     "half": ("Half of the channels", ":material/view_column:"),
 }
-BEGIN = "Nothing is removed yet. Begin with one of these recipes, or drag faders on the **Prune** page."
 
 
 def take(preset: StartingPoint) -> None:
@@ -38,10 +37,10 @@ def begin_with(key: str) -> None:
     take(offered.get(key) or offered["sparse"])
 
 
-def draw(words: str = BEGIN) -> None:
+def draw(words: str, *, border: bool = True) -> None:
     """Three recipes to begin with, while the recipe is empty; one click takes one."""
     offered = {preset.key: preset for preset in available(session.model())}
-    with st.container(border=True, key="starters"):
+    with st.container(border=border, key="starters"):
         st.markdown(words)
         with st.container(horizontal=True, gap="small"):
             for key in filter(offered.get, TO_BEGIN):

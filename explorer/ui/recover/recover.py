@@ -27,15 +27,10 @@ from ..live.asked_job import AskedJob
 from ..live.figure import bring_plotly, in_place
 from ..live.pushed import LiveValue, pushed
 from ..live.regions import hurry, watched
-from ..prune import starting_points
-from . import recovered_runs, recovery_curve, recovery_plan
+from . import first_cut, recovered_runs, recovery_curve, recovery_plan
 
 LANE, COST_LANE = Lane("recovery", LONG, lasting=True), Lane("recovery cost")
 PLAIN = {"displayModeBar": False}
-EMPTY = (
-    "This is the dense model, so there is nothing to win back. Remove something on the **Prune** page, "
-    "and train here what is left of it."
-)
 NO_DATA = (
     "This model came without training data, so it cannot be trained here; add some with --data when starting."
 )
@@ -62,8 +57,7 @@ def draw() -> None:
         st.info(NO_DATA, icon=":material/info:")
         return
     if session.recipe().is_empty and _shown() is None:
-        st.info(EMPTY, icon=":material/swipe_up:")
-        starting_points.draw()
+        first_cut.draw()
         return
     bring_plotly()
     if not session.recipe().is_empty:

@@ -67,7 +67,8 @@ def _about() -> None:
 
 
 def _upload() -> None:
-    with st.popover("Your own model", icon=":material/upload:", help="Your model, or only its weights."):
+    told = "Your model, or only its weights."
+    with st.popover("Your own model", icon=":material/upload:", key="upload menu", help=told):
         own_model.draw()
         st.markdown("**Or your weights in this architecture**")
         st.caption(

@@ -23,26 +23,33 @@ from ..prune import starting_points
 LANE, ASKED = Lane("audit"), "audit asked for"
 KEPT = 8
 WHY = "Why they are removed together, or frozen"
+HOW_MANY = "Removed as one"
+# narrow enough for a window of 800 pixels; the last one takes what is left
 COLUMNS = {
-    LABELS["group"]: st.column_config.TextColumn(width=250),
-    LABELS["unit"]: st.column_config.TextColumn(width=70),
-    LABELS["units"]: st.column_config.NumberColumn(format="localized", width=60),
-    WHY: st.column_config.TextColumn(width=400),
+    LABELS["group"]: st.column_config.TextColumn(width=150),
+    HOW_MANY: st.column_config.TextColumn(width=110),
+    WHY: st.column_config.TextColumn(width=270),
+    LABELS["members"]: st.column_config.TextColumn(width=200),
 }
 ALONE = "one layer produces them"
 HALF = 0.5  # of each group, if the recipe removes no channels
 BEGIN = "Nothing is removed yet: this is the whole model. See what one of these recipes takes away."
 LEGEND = (
-    "Boxes are layers, as wide as what is left of them. **Boxes of one strong colour belong to one coupled "
-    "group**: their channels are added or read side by side, so they are removed together (colours repeat "
-    "in large models). Pale boxes have a group of their own; a folded module shows stripes of the coupled "
-    "groups in it. A **dashed** box stays whole, an **orange** frame loses channels, and an **empty** box is "
-    "removed with its block; hover over a box for the reason."
+    "Boxes are layers, as wide as what is left of them; **those of one strong colour lose their channels "
+    "together**. Hover over a box for the reason."
+)
+LEGEND_HELP = (
+    "Pale boxes have a coupled group of their own. A folded module shows stripes of the coupled groups in "
+    "it, and colours repeat in large models. A dashed box stays whole, an orange frame loses channels, and "
+    "an empty box is removed with its block."
 )
 PROOF = (
-    "The smaller model is compared with the full-size one whose removed channels are silenced, in double "
-    "precision, on a copy with redrawn constant weights, so that a wrong connection cannot hide. Then a "
-    "fault is made on purpose, such as two swapped channels, which the comparison must notice."
+    "The smaller model must compute what the full-size one does with its removed channels silenced. Then a "
+    "fault is made on purpose, and the comparison must notice it."
+)
+PROOF_HELP = (
+    "Compared in double precision, on a copy with redrawn constant weights, so that a wrong connection "
+    "cannot hide. The fault is, for example, two swapped channels."
 )
 
 
@@ -95,7 +102,7 @@ def _draw_graph() -> None:
         chosen = tuple(names)
     recipe = session.recipe()
     left = units_left(session.profile(), recipe)
-    st.caption(LEGEND)
+    st.caption(LEGEND, help=LEGEND_HELP)
     st.graphviz_chart(
         _dot((session.subject().id, recipe.fingerprint), left, chosen, recipe.blocks), width="content"
     )
@@ -126,7 +133,7 @@ def _begin() -> None:
 
 def _draw_audit() -> None:
     what = "this recipe" if _recipe() else f"a cut of {HALF:.0%} of every group".replace("%", " %")
-    st.caption(PROOF)
+    st.caption(PROOF, help=PROOF_HELP)
     st.button(f"Prove the wiring of {what}", "prove", on_click=_begin, icon=":material/fact_check:")
     watched("proof", _proof, LANE, progress=True)
 
@@ -186,8 +193,9 @@ def _draw_groups(profile: ModelProfile) -> None:
     frame = tables.labelled(tables.groups(profile).fillna({"frozen": ""}))
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
     reasons = tied.where(tied != "", ALONE).where(stays == "", "stays whole: " + stays)
-    shown = frame.assign(**{WHY: reasons})
-    order = [LABELS["group"], WHY, *(LABELS[column] for column in ("units", "unit", "members"))]
+    counted = [f"{group.units:,} {group.unit}s" for group in profile.groups]
+    shown = frame.assign(**{WHY: reasons, HOW_MANY: counted})
+    order = list(COLUMNS)
     st.dataframe(
         shown,
         hide_index=True,

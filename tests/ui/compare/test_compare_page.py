@@ -153,7 +153,7 @@ def test_foreign_notes_are_not_markup(kept):
 
 
 def settled(app: AppTest) -> AppTest:
-    return until(app, "measured on the model that export")
+    return until(app, "measured on the model that Take away")
 
 
 def test_a_run_is_kept_with_note_tags_and_origin():

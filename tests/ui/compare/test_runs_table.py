@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from explorer.runs.stored_run import Run
-from explorer.ui.compare.runs_table import COLUMNS, columns, frame_of
+from explorer.ui.compare.runs_table import COLUMNS, columns, frame_of, shown_columns
 from explorer.values.recipe import Recipe
 from explorer.values.report import Drop, Measurement, Report
 
@@ -45,3 +45,13 @@ def test_several_metrics_are_columns_of_text_to_the_last_row():
 
 def test_runs_of_several_models_have_no_dense_row():
     assert "dense model" not in frame_of([run(ACCURACY), run(ACCURACY, "two")])["called"].tolist()
+
+
+def test_a_narrow_window_has_room_for_the_columns_that_tell_runs_apart():
+    dense, sparse = (replace(ACCURACY, nonzero_params=count) for count in (10, 4))
+    shown = [run(dense), run(replace(dense, samples=100))]
+    names = shown_columns(shown, frame_of(shown))
+    assert not {"nonzero_params", "ground", "model"} & set(names)
+    assert sum(COLUMNS[name]["width"] for name in names) <= 768 - 36  # less the page's edges and the ticks
+    shown = [run(sparse), run(replace(dense, samples=50))]
+    assert {"nonzero_params", "ground"} <= set(shown_columns(shown, frame_of(shown)))

@@ -280,6 +280,16 @@ def test_the_estimate_by_hand():
     assert found.macs == 120 / 2 + 320 / 2
 
 
+def test_what_is_inside_removed_units_is_not_removed_twice():
+    plain = two_layers()
+    inner = replace(plain.groups[0], name="conv1#inner", units=2, inside="conv1")
+    slots = tuple(replace(slot, unit_of=(0, 1, 0, 1)) for slot in inner.slots)
+    both = replace(plain, groups=(*plain.groups, replace(inner, slots=slots)))
+    found = estimate(both, {"conv1": 0.5, "conv1#inner": 0.5}, {})
+    assert found.macs == 120 / 4 + 320 / 4
+    assert estimate(both, {"conv1#inner": 0.5}, {}) == estimate(plain, {"conv1": 0.5}, {})
+
+
 def test_frozen_groups_do_not_shrink_the_estimate():
     dense = estimate(two_layers(), {}, {})
     assert estimate(two_layers(), {"conv2": 0.5}, {}) == dense
@@ -417,7 +427,7 @@ def test_a_latency_that_is_not_distinguishable_states_no_change():
         cards(replace(base, speed_up={**vague, "ratio": 2.0, "low": 1.5, "verdict": "faster"}))[4].change
         == "-50.0 %"
     )
-    assert cards(base)[4].notes[1] == "the dense model's: shapes didn't change"
+    assert cards(base)[4].notes[1] == "as before: the shapes are unchanged"
 
 
 # --------------------------------------------------------------------------- the table, snapshots

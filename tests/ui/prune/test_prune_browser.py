@@ -132,7 +132,9 @@ class Open:
 
     def final(self) -> None:
         # after the samples come a repaired copy's, and the latency
-        expect(self.page.get_by_text("Final: measured on the model")).to_be_visible(timeout=3 * PATIENCE)
+        expect(self.page.get_by_text("Final: measured on the model").first).to_be_visible(
+            timeout=3 * PATIENCE
+        )
 
 
 def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(dense):
@@ -168,18 +170,63 @@ def test_by_keyboard_the_focus_goes_from_an_undo_that_is_used_up_to_redo_and_bac
     expect(undo).to_be_focused()
 
 
-def test_the_totals_follow_the_hand_before_it_lets_go(dense):
-    totals = dense.page.locator(".totals")
-    whole = totals.inner_text()
-    assert not whole.startswith("About")
+def test_the_keyboard_passes_the_buttons_of_undo_both_ways(dense):
+    dense.drag("conv2", 60)
+    undo = dense.page.get_by_role("button", name="Undo")
+    reset = dense.page.get_by_role("button", name="Reset", exact=True)
+    expect(undo).to_be_enabled()
+    undo.focus()
+    dense.page.keyboard.press("Tab")
+    expect(reset).to_be_focused()
+    dense.page.keyboard.press("Tab")
+    expect(dense.page.get_by_role("button", name="Presets")).to_be_focused()
+    dense.page.keyboard.press("Shift+Tab")
+    expect(reset).to_be_focused()
+    dense.page.keyboard.press("Shift+Tab")
+    expect(undo).to_be_focused()
+
+
+def test_the_end_of_the_tour_hands_the_keyboard_on(prune):
+    page = prune.visit("?model=digits-cnn").page
+    page.get_by_role("button", name="Tour").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 4:")).to_be_visible()
+    end = page.get_by_role("button", name="End the tour")
+    end.focus()
+    page.keyboard.press("Enter")
+    expect(end).to_have_count(0)
+    page.wait_for_function("() => document.activeElement !== document.body")
+    page.mouse.click(700, 60)  # negative control: who uses the mouse is left where the click was
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.activeElement.dataset.testid") == "stMain"
+
+
+def test_only_a_result_is_read_aloud(dense):
+    spoken = dense.page.locator(".spoken")
+    expect(spoken).to_contain_text(re.compile(r"^Accuracy [0-9.]+ %\. Final"))
+    dense.page.evaluate(
+        "(node) => { window.said = []; new MutationObserver(() => said.push(node.textContent))"
+        ".observe(node, { childList: true }); }",
+        spoken.element_handle(),
+    )
+    dense.drag("conv2", 60)
+    expect(spoken).to_contain_text("worse beyond noise")
+    assert len(dense.page.evaluate("said")) == 1
+
+
+def test_the_counted_numbers_follow_the_hand_before_it_lets_go(dense):
+    card = dense.page.locator(".card").nth(1)
+    change, notes = card.locator(".change"), card.locator(".notes")
+    assert change.inner_text() == ""
     dense.drag("conv2", 60, let_go=False)
-    expect(totals).to_have_text(re.compile(r"^About .*parameters \(−"))
+    expect(change).to_have_text(re.compile(r"^↓ [0-9.]+ %$"))
+    expect(notes).to_contain_text("counted as you drag")
     assert dense.recipe() == Recipe()  # nothing was sent
+    counted = change.inner_text()
     dense.page.mouse.up()
     dense.comes_to_hold("conv2")
-    about = totals.inner_text().removeprefix("About ")
-    expect(totals).not_to_have_text(re.compile("^About"))
-    assert totals.inner_text() == about  # the estimate of this model is exact
+    expect(notes).to_contain_text("× fewer")
+    assert change.inner_text() == counted  # the estimate of this model is exact
 
 
 def test_while_a_fader_is_dragged_numbers_and_the_point_move_and_are_marked_as_expected(prune):

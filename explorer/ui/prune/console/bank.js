@@ -1,7 +1,7 @@
 // One bank: a titled row of strips with its search box, order and link switch.
 
 const ROWS_OF_ONE_BANK = 2, ROWS_OF_TWO = 1; // seen at once, so that the page keeps its height
-const STRIP_WIDTHS = [4.2, 3.5, 2.8]; // rem, from wide to narrow
+const STRIP_WIDTHS = [5.8, 4.2, 3.5, 2.8]; // rem, from wide to narrow
 const SEARCH_FROM = 10; // strips
 
 function createBank(bank, handler) {
@@ -12,7 +12,9 @@ function createBank(bank, handler) {
   view.row = element("div", "row", { tabindex: "-1" });
   view.body.append(view.scale, view.row);
   view.empty = element("div", "empty");
-  view.root.append(view.head, view.body, view.empty);
+  view.note = element("div", "note");
+  view.root.append(view.head, view.note, view.body, view.empty);
+  view.root.classList.toggle("plain", bank.strips.every((strip) => strip.label[0] === ""));
   for (const strip of bank.strips) {
     const created = createStrip(`${bank.name}/${strip.id}`, handler);
     view.strips.set(strip.id, created);
@@ -35,7 +37,8 @@ function createScale() {
 function fillHead(view, bank, handler) {
   const title = element("h2", "title");
   title.textContent = bank.title;
-  view.note = element("span", "note");
+  view.count = element("span", "count");
+  if (bank.strips.length >= SEARCH_FROM) view.count.textContent = `${bank.strips.length} parts`;
   view.link = element("button", "tool", { type: "button", title: "Moving one fader moves all unlocked ones that are shown by as much" });
   view.link.textContent = "Link";
   view.link.addEventListener("click", () => { view.linked = !view.linked; paintLink(view); });
@@ -50,15 +53,14 @@ function fillHead(view, bank, handler) {
   view.order.addEventListener("change", () => arrange(view, handler.bank(bank.name)));
   view.search.hidden = bank.strips.length < SEARCH_FROM;
   view.order.hidden = bank.strips.length < SEARCH_FROM;
-  view.head.append(title, view.note, view.search, view.order, view.link);
+  view.head.append(title, view.count, view.search, view.order, view.link);
   paintLink(view);
 }
 
 // Reads no size: after a move the page would be laid out twice.
 function paintBank(view, bank) {
   view.scale.hidden = bank.strips.every((strip) => strip.switch !== undefined || view.strips.get(strip.id).root.hidden);
-  const text = bank.strips.length < SEARCH_FROM ? bank.note : `${bank.strips.length} parts. ${bank.note}`;
-  if (view.note.textContent !== text) { view.note.textContent = text; view.note.title = text; }
+  if (view.note.textContent !== bank.note) view.note.textContent = bank.note;
 }
 
 function paintLink(view) {

@@ -13,7 +13,6 @@ const instances = new WeakMap();
 function createInstance(parent) {
   const instance = { pending: new Map(), locks: new Map(), moving: new Map(), banks: new Map(), steps: [] };
   instance.root = parent.querySelector(".console");
-  instance.totals = instance.root.querySelector(".totals");
   instance.rows = instance.root.querySelector(".banks");
   instance.detail = instance.root.querySelector(".detail");
   instance.observer = new ResizeObserver(() => instance.banks.forEach(wrap));
@@ -160,11 +159,12 @@ function paint(instance) {
     paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
   }
   for (const bank of instance.data.banks) paintBank(instance.banks.get(bank.name), bank);
-  paintTotals(instance);
+  countUnderHand(instance);
   paintDetail(instance);
 }
 
-function paintTotals(instance) {
+// What the faders leave, counted from a table: exact numbers follow once they are measured.
+function countUnderHand(instance) {
   const { costs, exact } = instance.data;
   const units = {}, maps = { channel: {}, weight: {} };
   for (const { bank, strip, key } of strips(instance)) {
@@ -175,8 +175,6 @@ function paintTotals(instance) {
   const waiting = instance.moving.size > 0 || instance.pending.size > 0 || !exact;
   const now = waiting ? estimate(costs, units, maps.channel, maps.weight) : exact;
   foresee(instance, waiting, now, dense);
-  instance.totals.classList.toggle("about", waiting);
-  instance.totals.textContent = totalsText(now, dense, waiting ? "About " : "");
 }
 
 // What the recipe under the hand is likely to be, for the cards and the curve; null while the measured numbers are those of the faders.
@@ -196,17 +194,6 @@ function remember(instance) {
   const { exact, rule } = instance.data;
   if (exact?.quality === undefined || exact.quality === null) return;
   instance.measured = { value: exact.quality, rule, ratios: new Map([...strips(instance)].map(({ strip, key }) => [key, strip.ratio])) };
-}
-
-function totalsText(now, dense, about) {
-  const left = (what) => `${short(now[what])}`;
-  const change = (what, base) => (now[what] < base * 0.9995 ? ` (−${Math.round((1 - now[what] / base) * 1000) / 10} %)` : "");
-  const parts = [`${about}${left("params")} parameters${change("params", dense.params)}`];
-  if (now.nonzero_params < now.params * 0.9995) {
-    parts.push(`${left("nonzero_params")} of them non-zero${change("nonzero_params", dense.params)}`);
-  }
-  if (dense.macs > 0) parts.push(`${left("macs")} MACs${change("macs", dense.macs)}`);
-  return parts.join("  ·  ");
 }
 
 function paintDetail(instance) {

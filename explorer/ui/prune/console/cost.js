@@ -12,8 +12,10 @@ function removedUnits(ratio, units) {
   return Math.min(roundHalfEven(ratio * units), units - 1);
 }
 
-function keptAlong(shares, removed) {
-  return 1 - Object.entries(shares).reduce((sum, [group, share]) => sum + share * (removed[group] ?? 0), 0);
+// inside: group -> the group whose units contain its own; of those that are removed it cannot remove anything again.
+function keptAlong(shares, removed, inside) {
+  const part = (group) => (removed[group] ?? 0) * (1 - (removed[inside[group]] ?? 0));
+  return 1 - Object.entries(shares).reduce((sum, [group, share]) => sum + share * part(group), 0);
 }
 
 // channels and weights: part -> ratio; units: group -> count.
@@ -24,8 +26,8 @@ function estimate(costs, units, channels, weights) {
   }
   const total = { params: 0, nonzero_params: 0, macs: 0 };
   for (const cost of costs) {
-    const outputs = keptAlong(cost.outputs, removed);
-    const both = outputs * keptAlong(cost.inputs, removed);
+    const outputs = keptAlong(cost.outputs, removed, cost.inside);
+    const both = outputs * keptAlong(cost.inputs, removed, cost.inside);
     total.params += cost.weight * both + cost.other * outputs;
     total.nonzero_params += cost.weight * both * (1 - (weights[cost.layer] ?? 0)) + cost.other * outputs;
     total.macs += cost.macs * both;

@@ -16,10 +16,11 @@ from ...session.modes import MODES, Lock, Mode
 from .model import Bank, Strip
 
 SHOWN_MEMBERS = 8
-COLOURS = (
-    "Measured for each part alone: darker orange costs more, and up to the line across the track it is less "
-    "than a point, or less than 1 % of a number such as perplexity."
-)
+NOTES = {
+    CHANNEL: ("Channels", "Whole channels are removed: a smaller, faster model."),
+    WEIGHT: ("Weights", "Single weights become zero; shapes stay."),
+}
+COLOURS = "Darker orange costs more; removing up to the line is nearly free."
 Sensitivity = Mapping[str, tuple[tuple[float, float], ...]]  # part -> (ratio, drop)
 
 
@@ -57,18 +58,9 @@ def banks(
 
 
 def _bank(name: Graded, strips: tuple[Strip, ...]) -> Bank:
-    if name == CHANNEL:
-        title, note = (
-            "Channels",
-            "Structured: whole channels are removed, and the model becomes smaller and faster.",
-        )
-    else:
-        title, note = (
-            "Weights",
-            "Unstructured: single weights become zero; shapes stay the same, only sparse formats shrink.",
-        )
+    title, note = NOTES[name]
     scanned = any(strip.sensitivity for strip in strips)
-    return Bank(name, title, f"{note} {COLOURS}" if scanned else note, strips)
+    return Bank(name, title, COLOURS if scanned else note, strips)
 
 
 def _with(
