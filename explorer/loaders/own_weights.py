@@ -37,7 +37,8 @@ def keep_tensors_alone(model: nn.Module) -> None:
         for name in [name for name, value in state.items() if not isinstance(value, Tensor)]:
             del state[name]
 
-    model._register_state_dict_hook(leave_out)
+    if not isinstance(model, torch.jit.ScriptModule):  # refused later
+        model._register_state_dict_hook(leave_out)
 
 
 def check_plain(model: nn.Module, name: str) -> None:
