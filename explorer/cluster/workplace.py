@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ..errors import ExplorerError
@@ -11,6 +12,8 @@ from ..machine.optional_packages import optional
 from .address import ClusterAddress
 
 REACH_S = 5.0  # until a scheduler has to answer
+REFUSED = ("SSL", "certificate")  # in the error of a connection that was refused for its certificates
+PLAIN = "WRONG_VERSION_NUMBER"  # ... whose other end does not use TLS
 MOST_TRIES = 5  # workers that may end at the same piece of work
 
 
@@ -48,11 +51,27 @@ class Workplace:
                 self.address.text, security=security, timeout=patience, set_as_default=False
             )
         except (OSError, TimeoutError, ValueError, MemoryError) as error:
-            why = " ".join(str(error).split())[:160]
-            raise ExplorerError(
-                f"No scheduler answers at {self.address} ({why}); start one with 'dask scheduler', or use "
-                "--cluster local."
-            ) from error
+            why = str(error) or str(error.__cause__ or type(error).__name__)
+            raise ExplorerError(self._unreachable(" ".join(why.split())[:240])) from error
+
+    def _unreachable(self, why: str) -> str:
+        """Return a sentence for the user: nobody is there, or somebody who talks otherwise."""
+        if self.address.kind == "tls" and PLAIN in why:
+            return (
+                f"The scheduler at {self.address} does not use TLS ({why}); start it with certificates, or "
+                "use tcp:// in a network that you trust."
+            )
+        if self.address.kind == "tls" and any(word in why for word in REFUSED):
+            return (
+                f"The scheduler at {self.address} and this program do not accept each other's certificates "
+                f"({why}); give ones that are valid today and signed by the authority in --cluster-ca, which "
+                "must be the scheduler's, too."
+            )
+        tls = ", use tls:// if it has certificates" if self.address.kind == "tcp" and "closed" in why else ""
+        return (
+            f"No scheduler answers at {self.address} ({why}); start one with 'dask scheduler'{tls}, or use "
+            "--cluster local."
+        )
 
     async def _greet(self, security: Any) -> None:
         """Ask whether a scheduler is there: a client that waits for one in vain cannot be closed quickly."""
@@ -81,6 +100,11 @@ class Workplace:
             )
 
     def _security(self) -> Any:
+        """Return what Dask's client needs for TLS; None without it.
+
+        Raises:
+            ExplorerError: a certificate or key is missing or cannot be read.
+        """
         files = {
             "tls_ca_file": self.address.ca,
             "tls_client_cert": self.address.certificate,
@@ -89,7 +113,25 @@ class Workplace:
         given = {name: file for name, file in files.items() if file}
         if self.address.kind != "tls":
             return None
-        return self._distributed.Security(require_encryption=True, **given)
+        for file in given.values():
+            if not Path(file).is_file():
+                raise ExplorerError(
+                    f"There is no file {file[-80:]!r}; give the certificates for {self.address} in PEM form."
+                )
+        security = self._distributed.Security(require_encryption=True, **given)
+        try:
+            context = security.get_connection_args("client").get("ssl_context")
+        except (OSError, ValueError) as error:  # as of ssl
+            raise ExplorerError(
+                f"The certificates for {self.address} cannot be read ({error}); each file must be in PEM "
+                "form, and the key must be that of the certificate."
+            ) from error
+        if context is None:
+            raise ExplorerError(
+                f"A connection to {self.address} needs certificates; give them with --cluster-ca, "
+                "--cluster-certificate and --cluster-key, or in Dask's own configuration."
+            )
+        return security
 
     def close(self) -> None:
         """End the processes that were started."""

@@ -15,6 +15,7 @@ from .pool import HALVES, fingerprint
 from .reader import Reader
 
 YES_OR_NO = "Targets are 0 and 1 and the model has one output, so they are two classes: above 0 means 1."
+UNLABELLED = "There are no targets, so agreement with the dense model is measured."
 ALONE = ("inputs", "x", "x_test")
 WORDS = {
     "accuracy": "classes",
@@ -68,7 +69,7 @@ def other_task(
         )
 
     return Task(
-        f"npz:{arrays.path.name}",
+        f"{arrays.kind}:{arrays.path.name}",
         tuple(inputs.shape[1:]) if isinstance(inputs, Tensor) else (),
         normalisation=rule,
         note=HALVES,
@@ -108,8 +109,7 @@ def _check_classes(arrays: Arrays, targets: Tensor, reader: Reader) -> None:
 
 def _metric(targets: Tensor | None, inputs: Any, reader: Reader) -> tuple[str, ...]:
     if targets is None:
-        alone = ("same_answer", "kl_divergence")
-        return alone if reader.classes else ("cosine_similarity", "relative_error")
+        return metrics_without_targets(reader)
     if is_yes_or_no(targets, reader):
         return ("binary_accuracy",)
     if targets.is_floating_point():
@@ -123,6 +123,11 @@ def _metric(targets: Tensor | None, inputs: Any, reader: Reader) -> tuple[str, .
     return ("mean_iou",) if targets.dim() > 2 else ("mae", "r2")
 
 
+def metrics_without_targets(reader: Reader) -> tuple[str, ...]:
+    """Return what agreement with the dense model is measured by: its answers, or the distance of outputs."""
+    return ("same_answer", "kl_divergence") if reader.classes else ("cosine_similarity", "relative_error")
+
+
 def _is_of_0_and_1(targets: Tensor) -> bool:
     return set(targets.unique().tolist()) <= {0, 1}
 
@@ -134,7 +139,7 @@ def is_yes_or_no(targets: Tensor, reader: Reader) -> bool:
 
 def _told(metric: tuple[str, ...], targets: Tensor | None) -> str:
     if targets is None:
-        return "There are no targets, so agreement with the dense model is measured."
+        return UNLABELLED
     if metric == ("binary_accuracy",):
         return YES_OR_NO
     return f"Targets are {WORDS[metric[0]]}; choose another metric with --metric."

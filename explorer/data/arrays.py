@@ -30,6 +30,8 @@ class Arrays:
         LoadError: no such file, or not a whole .npz.
     """
 
+    kind = "npz"
+
     def __init__(self, path: Path):
         self.path = path
         if not path.is_file():

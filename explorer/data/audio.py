@@ -1,4 +1,6 @@
-"""A folder of sounds with a subfolder for each class: WAV files of 16 bits, read by Python's own module."""
+"""A folder of sounds, perhaps with a subfolder for each class: WAV files of 16 bits, read by Python's own
+module.
+"""
 
 import wave
 from dataclasses import dataclass
@@ -10,15 +12,19 @@ from torch import Tensor
 
 from ..errors import LoadError
 from ..registry import DATA
+from ..values.samples import Split
 from ..values.subject import Normalisation, Task
-from .class_folders import classes_of, roles_of
+from .any_targets import UNLABELLED, metrics_without_targets
+from .class_folders import classes_of, files_in, roles_of
 from .class_order import class_order
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
 from .reader import ANY, Reader, check_request, class_name
+from .resampling import needed, resampled
 
 SUFFIXES = (".wav", ".wave")
 SIXTEEN_BITS, LOUDEST = 2, 32768
 MOST_BYTES = 2**31  # of the sounds of a split
+LEAST_RATE, MOST_RATE = 100, 1_000_000  # samples a second
 
 
 @dataclass(frozen=True)
@@ -40,13 +46,15 @@ def audio(
     path: str = "", reader: Reader = ANY, *, samples: int = 2000, rate: int = 0, classes: str = ""
 ) -> Task:
     """A folder of sounds (WAV, 16 bits) with a subfolder for each class, or with train/, val/ and test/ that
-    hold such subfolders.
+    hold such subfolders; sounds without subfolders have no labels, and agreement with the dense model is
+    measured.
 
     Args:
         path: of the folder. Channels are averaged; longer sounds are cut, shorter ones padded with silence.
         reader: the model that the sounds are for; it reads (samples,) or (1, samples) from -1 to 1.
         samples: maximum number per split.
-        rate: samples a second that the model expects; 0: any, if it is the same for all files.
+        rate: samples a second that the model reads; sounds of other rates are resampled. 0: as its file says
+            (`sampling_rate`), or else any, if it is the same for all files.
         classes: all names in the model's order, separated by commas, or a text file with one per line.
     Raises:
         LoadError: there are no sounds, or not of one rate, or the model does not read such.
@@ -58,17 +66,21 @@ def audio(
             "samples); bring its inputs as npz:FILE."
         )
     folder = Path(path).expanduser()
+    loose = _without_classes(folder)
+    if loose:
+        return _unlabelled(folder, loose, reader, samples, rate)
     listed = {role: classes_of(place, SUFFIXES, "WAV files") for role, place in roles_of(folder).items()}
     every = [file for by_class in listed.values() for files in by_class.values() for file in files]
     sounds = {file: _header(Path(file)) for file in every}
-    rates = _rates(list(sounds.values()), rate)
+    wanted = _rate(list(sounds.values()), rate or reader.preset.rate)
     names = sorted(set().union(*listed.values()))
     order = class_order(names, reader, classes)
     number = dict(zip(names, order.places, strict=True))
     pools = {}
     for role, by_class in listed.items():
         targets = as_targets(number[name] for name, files in by_class.items() for _ in files)
-        pools[role] = _pool([sounds[file] for files in by_class.values() for file in files], targets, reader)
+        found = [sounds[file] for files in by_class.values() for file in files]
+        pools[role] = _pool(found, targets, reader, wanted)
     if "both" in pools:
         pools |= halves(pools.pop("both"))
     return Task(
@@ -79,8 +91,37 @@ def audio(
         Normalisation(1 / LOUDEST),
         note=HALVES if "training" not in pools or len(listed) < len(pools) else "",
         source=str(folder),
-        fingerprint=fingerprint([*file_facts(every, folder), reader.shape, order.names, samples]),
-        how=(order.sentence, *_lengths(list(sounds.values()), reader.shape[-1], rates)),
+        fingerprint=fingerprint([*file_facts(every, folder), reader.shape, order.names, samples, wanted]),
+        how=(order.sentence, *_told(list(sounds.values()), reader.shape[-1], wanted)),
+    )
+
+
+def _without_classes(folder: Path) -> list[str]:
+    """Return the sounds of a folder that has none in subfolders."""
+    files = files_in(folder, SUFFIXES) if folder.is_dir() else []
+    return files if all(Path(file).parent == folder for file in files) else []
+
+
+def _unlabelled(folder: Path, files: list[str], reader: Reader, samples: int, rate: int) -> Task:
+    sounds = [_header(Path(file)) for file in files]
+    wanted = _rate(sounds, rate or reader.preset.rate)
+    pools = halves(_pool(sounds, as_targets([0] * len(sounds)), reader, wanted))
+    read = split_reader(pools, samples)
+
+    def load_split(name: str) -> Split | None:
+        split = read(name)
+        return split and Split(split.inputs)
+
+    return Task(
+        f"audio:{folder.resolve().name}",
+        reader.shape,
+        load_split=load_split,
+        normalisation=Normalisation(1 / LOUDEST),
+        note=HALVES,
+        source=str(folder),
+        fingerprint=fingerprint([*file_facts(files, folder), reader.shape, samples, wanted]),
+        how=(UNLABELLED, *_told(sounds, reader.shape[-1], wanted)),
+        metric=metrics_without_targets(reader),
     )
 
 
@@ -103,29 +144,40 @@ def _header(path: Path) -> Sound:
     return Sound(path, header.framerate, header.nchannels, header.nframes)
 
 
-def _rates(sounds: list[Sound], wanted: int) -> int:
-    """Return the one rate of all sounds.
+def _rate(sounds: list[Sound], wanted: int) -> int:
+    """Return the rate at which all sounds are read.
 
     Raises:
-        LoadError: there are several, or another one than is wanted.
+        LoadError: there are several, and nothing says which one the model reads; or one is out of range.
     """
     rate = wanted or sounds[0].rate
     for sound in sounds:
-        if sound.rate != rate:
-            other = f"?rate={rate} asks for" if wanted else f"{class_name(sounds[0].path.name)!r} has"
+        if sound.rate != rate and not wanted:
             raise LoadError(
-                f"Sound {class_name(sound.path.name)!r} has {sound.rate:,} samples a second, but {other} "
-                f"{rate:,}; convert all sounds to the rate that the model was trained on."
+                f"Sound {class_name(sound.path.name)!r} has {sound.rate:,} samples a second, but "
+                f"{class_name(sounds[0].path.name)!r} has {rate:,}; say which rate the model reads, as "
+                "?rate=16000 or as sampling_rate = 16000 in its file, and the others are resampled."
             )
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise LoadError(
+            f"A rate is from {LEAST_RATE:,} to {MOST_RATE:,} samples a second, got {rate:,}; give the "
+            "one that the model was trained on."
+        )
     return rate
 
 
-def _lengths(sounds: list[Sound], length: int, rate: int) -> list[str]:
+def _told(sounds: list[Sound], length: int, rate: int) -> list[str]:
     """Return what is done to the sounds, in sentences."""
-    longer, shorter = (sum(test(sound.length) for sound in sounds) for test in (length.__lt__, length.__gt__))
+    lengths = [-(-sound.length * rate // sound.rate) for sound in sounds]
+    longer, shorter = (sum(map(test, lengths)) for test in (length.__lt__, length.__gt__))
+    others = sorted({sound.rate for sound in sounds} - {rate})
     said = [
         f"Sounds of {rate:,} samples a second are read from -1 to 1; {length / rate:.3g} s of each count."
     ]
+    if others:
+        many = sum(sound.rate != rate for sound in sounds)
+        told = " and ".join(f"{other:,}" for other in others[:3])
+        said.append(f"{many:,} of {len(sounds):,} sounds have {told} a second, and are resampled.")
     if longer:
         said.append(f"{longer:,} of {len(sounds):,} sounds are longer, and cut at the end.")
     if shorter:
@@ -133,7 +185,7 @@ def _lengths(sounds: list[Sound], length: int, rate: int) -> list[str]:
     return said
 
 
-def _pool(sounds: list[Sound], targets: Tensor, reader: Reader) -> Pool:
+def _pool(sounds: list[Sound], targets: Tensor, reader: Reader, rate: int) -> Pool:
     def read(chosen: Tensor) -> Tensor:
         length = reader.shape[-1]
         if 2 * len(chosen) * length > MOST_BYTES:
@@ -143,11 +195,23 @@ def _pool(sounds: list[Sound], targets: Tensor, reader: Reader) -> Pool:
             )
         waves = torch.zeros(len(chosen), length, dtype=torch.int16)
         for row, number in zip(waves, chosen.tolist(), strict=True):
-            values = _samples(sounds[number], length)
+            values = _read(sounds[number], length, rate)
             row[: len(values)] = torch.from_numpy(values)
         return waves.view(len(chosen), *reader.shape)
 
     return Pool(targets, read)
+
+
+def _read(sound: Sound, most: int, rate: int) -> np.ndarray:
+    """Return the first samples as (n,) int16, at the rate that is asked for.
+
+    Raises:
+        LoadError: as `_samples`.
+    """
+    if sound.rate == rate:
+        return _samples(sound, most)
+    values = resampled(_samples(sound, needed(most, sound.rate, rate)), sound.rate, rate)[:most]
+    return np.rint(values).clip(-LOUDEST, LOUDEST - 1).astype(np.int16)
 
 
 def _samples(sound: Sound, most: int) -> np.ndarray:

@@ -45,7 +45,15 @@ def npz(
         LoadError: the file is damaged, or its arrays are not valid.
     """
     check_request("npz:FILE", path, samples)
-    arrays = Arrays(Path(path).expanduser())
+    return task_of(Arrays(Path(path).expanduser()), reader, samples, mean, std)
+
+
+def task_of(arrays: Arrays, reader: Reader, samples: int, mean: str, std: str) -> Task:
+    """Return the task of arrays by name.
+
+    Raises:
+        LoadError: as of `npz`.
+    """
     pair = _pair(arrays, BOTH)
     if len(reader.parts) > 1 and not set(ALONE) & set(arrays.names):
         return _of_several(arrays, reader, samples, is_given=bool(mean or std))
@@ -68,13 +76,13 @@ def npz(
     pools |= halves(pools.pop("both"))
     facts = [*arrays.facts, reader.shape, rule, names, samples]
     return Task(
-        f"npz:{arrays.path.name}",
+        f"{arrays.kind}:{arrays.path.name}",
         reader.shape,
         names,
         split_reader(pools, samples),
         rule,
         note=HALVES,
-        source=str(path),
+        source=str(arrays.path),
         fingerprint=fingerprint(facts),
         how=_told(arrays, pair[0], rule, is_given=bool(mean or std)),
     )
@@ -151,9 +159,12 @@ def _pool(arrays: Arrays, inputs: str, targets: str, reader: Reader) -> Pool:
 def _numbers(arrays: Arrays, name: str) -> ndarray:
     """Return (n,) int64 class numbers."""
     shape, dtype = arrays.form(name)
-    rule = f"{name!r} in {arrays.path.name!r} must be class numbers from 0"
+    rule = f"{name!r} in {arrays.path.name!r} must be class numbers from 0, since the model gives scores"
     if dtype.kind not in "iu" or not shape or not 0 < shape[0] == math.prod(shape) <= MAX_SAMPLES:
-        raise LoadError(f"{rule}, one for each input, got {dtype} of shape {shape}.")
+        raise LoadError(
+            f"{rule}, one for each input, got {dtype} of shape {shape}; for "
+            "other targets, write a task of your own (--task FILE.py:make)."
+        )
     numbers = arrays.read(name).reshape(-1)
     if not 0 <= int(numbers.min()) <= int(numbers.max()) < MAX_CLASSES:
         raise LoadError(f"{rule}, got {int(numbers.min())} to {int(numbers.max())}.")

@@ -132,7 +132,9 @@ def with_data(subject: Subject, source: str) -> Subject:
         )
     if len(task.class_names) != classes:
         raise LoadError(
-            f"Data set {source!r} has {len(task.class_names)} classes, but {subject.name!r} knows {classes}."
+            f"Data set {source!r} has {len(task.class_names)} classes, but {subject.name!r} knows {classes}; "
+            "inputs without labels (npy:FILE, npz:FILE, sounds without subfolders) are measured by agreement "
+            "with the dense model."
         )
     if subject.task and subject.task.fingerprint == task.fingerprint:
         return subject

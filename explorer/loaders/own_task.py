@@ -16,7 +16,7 @@ from ..machine.foreign_code import description
 from ..registry import METRICS
 from ..values.inputs import InputPart, in_one_row
 from ..values.metric import Metric
-from ..values.samples import DerivedSplit, Split, leaves_of
+from ..values.samples import DerivedSplit, ReadSplit, Split, leaves_of
 from ..values.subject import OF_CLASSES, Normalisation, Subject, Task
 from .python_file import imported, run_foreign
 from .random_inputs import agreement_task, needs_no_data
@@ -78,6 +78,10 @@ def with_task(subject: Subject, task: Task) -> Subject:
     if first is None:
         raise LoadError(f"Task {task.name!r} has no tuning split; give it data, or a dict with 'tuning'.")
     inputs = first.inputs_at(0, min(2, len(first)))
+    _check_repeated(task)
+    if not isinstance(inputs, Tensor) or inputs.is_complex():
+        form = inputs.dtype if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
+        raise LoadError(f"{subject.name!r} reads numbers, but inputs of task {task.name!r} are {form}.")
     rule = _rule(task.normalisation, inputs, subject)
     ready = rule(inputs)
     wanted = tuple(subject.example.shape[1:])
@@ -131,12 +135,16 @@ def _is_named(tree: Any, parts: Sequence[InputPart]) -> bool:
 
 
 def _rule(given: Normalisation, inputs: Tensor, subject: Subject) -> Normalisation:
-    """Return the task's own rule; without one, that of the model for bytes, and none for whole numbers."""
+    """Return the task's own rule; without one, that of the model for bytes; whole numbers stay whole for a
+    model that reads such.
+    """
     if given != Normalisation():
         return given
     if inputs.dtype == torch.uint8:
         return subject.preset.normalisation
-    return Normalisation(whole=not inputs.is_floating_point())
+    return Normalisation(
+        whole=any(part.is_whole for part in subject.reads) and not inputs.is_floating_point()
+    )
 
 
 def _run(subject: Subject, inputs: Tensor, task: Task) -> Any:
@@ -177,6 +185,25 @@ def _check_steady(subject: Subject, task: Task, batch: tuple[Any, Any], outputs:
                 f"{what} of task {task.name!r} gives other numbers for the same samples each time; seed what "
                 "is random in it."
             )
+
+
+def _check_repeated(task: Task) -> None:
+    """Refuse a data set whose samples are others each time they are read.
+
+    Raises:
+        LoadError: they are.
+    """
+    split = task.split("tuning")
+    if not isinstance(split, ReadSplit):
+        return
+    numbers = split.numbers[:2]
+    one, other = (leaves_of(split.source.read(numbers)) for _ in range(2))
+    pairs = zip(one, other, strict=True)
+    if any(isinstance(a, Tensor) and a.shape == b.shape and not torch.equal(a, b) for a, b in pairs):
+        raise LoadError(
+            f"Data set {task.name!r} gives another sample {numbers[0]} each time it is read; seed what is "
+            "random in it, or leave random changes to the training split."
+        )
 
 
 def _class_names(task: Task, outputs: Any, subject: Subject) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from .own_outputs import DECLARED, check_pick, picking
 from .own_weights import check_plain, fold_masks
 from .weights import load_weights
 
+RATE = "sampling_rate"  # name in the model, or in its file
 SPEC = re.compile(r"^(?P<path>.+\.py)(:(?P<factory>[A-Za-z_]\w*))?(@(?P<shape>\d{1,9}([x+]\d{1,9})*))?\Z")
 
 
@@ -62,7 +63,7 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
         check_plain(model, path.name)
         masks = fold_masks(model)
         inputs = _inputs(declared(match["shape"], model, file, name), model, path)
-        form = _form(inputs, model)
+        form = _form(inputs, model, getattr(model, RATE, getattr(file, RATE, 0)), path)
         if form.reads or inputs.by_name:
             led(model, as_taken(inputs))
         if inputs.batch == 1:
@@ -166,10 +167,17 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
     return model
 
 
-def _form(inputs: Inputs, model: nn.Module) -> InputForm:
-    """Return the form of one input as it is, or of several side by side in one row."""
+def _form(inputs: Inputs, model: nn.Module, rate: Any, path: Path) -> InputForm:
+    """Return the form of one input as it is, or of several side by side in one row.
+
+    Raises:
+        LoadError: the declared rate of sounds is no whole number.
+    """
     parts, preset = inputs.parts, getattr(model, "preset", None)
     preset = preset if isinstance(preset, Preset) else Preset()
+    if type(rate) is not int or rate < 0:
+        raise LoadError(f"{RATE} of {path.name} must be a whole number such as 16000, got {str(rate)[:40]}.")
+    preset = replace(preset, rate=rate or preset.rate)
     if len(parts) > 1:
         return InputForm((sum(sizes(parts)),), preset, in_one_row(inputs.example), parts)
     if parts[0].is_whole:

@@ -1,5 +1,5 @@
-"""Ways to divide what a metric counts into groups: classes of pixels, sizes of objects, ranges of the target,
-positions and frequency of tokens.
+"""Ways to divide what a metric counts into groups: classes of pixels, sizes of objects, labels, answers of
+the dense model, ranges of the target, positions and frequency of tokens.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy, one_hot
 
 from ..measuring.judging import metrics_of
 from ..metrics.boxes import found_boxes, matched, true_boxes
-from ..metrics.checks import IGNORED, ratio_of_two, share
+from ..metrics.checks import IGNORED, f1_of, ratio_of_two, share
+from ..metrics.dense_outputs import class_scores, leaves
 from ..metrics.numbers import pair_of
 from ..metrics.overlap import overlaps
 from ..metrics.tokens import scores_and_tokens
@@ -23,6 +24,7 @@ from ..values.subject import Task
 
 LOOKED_AT = 512  # samples whose targets say where one group ends and the next begins
 SIZES = ("small", "medium", "large")
+MOST_ANSWERS = 1000  # of the dense model
 RANGES, POSITIONS, FREQUENCIES = 5, 4, 3
 SURE, OVERLAP = 0.5, 0.5  # of boxes that count as found
 OFTEN = ("frequent tokens", "tokens in between", "rare tokens")
@@ -54,12 +56,8 @@ def partings_of(task: Task, split: Split) -> tuple[Parting, ...]:
     find = KINDS.get(metric)
     if find is None or task.scores is not None or not isinstance(task.metrics[0], str):
         return ()
-    return find(task, split.targets_at(0, min(LOOKED_AT, len(split))))
-
-
-def has_partings(task: Task) -> bool:
-    """Whether there is a way, without a look at the data."""
-    return task.scores is None and isinstance(task.metrics[0], str) and task.metrics[0] in KINDS
+    looked = 1 if find is _of_dense_answers else LOOKED_AT
+    return find(task, split.targets_at(0, min(looked, len(split))))
 
 
 # --------------------------------------------------------------------------- pixels and boxes
@@ -83,7 +81,7 @@ def _union(sums: Tensor) -> Tensor:
 
 def _of_boxes(task: Task, targets: Any) -> tuple[Parting, ...]:
     known = true_boxes("detection_f1", targets, len(targets))
-    edges = _edges(_sides(known)[known[..., 4] >= 0], len(SIZES)).round(decimals=1).unique()
+    edges = edges_of(_sides(known)[known[..., 4] >= 0], len(SIZES)).round(decimals=1).unique()
 
     def rows(outputs: Any, targets: Any) -> Tensor:
         said = found_boxes("detection_f1", outputs)
@@ -96,7 +94,7 @@ def _of_boxes(task: Task, targets: Any) -> tuple[Parting, ...]:
 
     def name(number: int) -> str:
         size = SIZES[number] if len(edges) == len(SIZES) - 1 else "objects"
-        return f"{size} ({_between(edges, number)} pixels)"
+        return f"{size} ({between(edges, number)} pixels)"
 
     metric = Metric("found_boxes", "share of objects found", rows, ratio_of_two, unit="%")
     return (Parting("Sizes of objects", name, metric, rows),)
@@ -105,6 +103,45 @@ def _of_boxes(task: Task, targets: Any) -> tuple[Parting, ...]:
 def _sides(boxes: Tensor) -> Tensor:
     """Return the side of a square as large as each box."""
     return (boxes[..., 2:4] - boxes[..., :2]).clamp_min(0).prod(-1).sqrt()
+
+
+# --------------------------------------------------------------------------- labels and answers
+
+
+def _of_labels(task: Task, targets: Any) -> tuple[Parting, ...]:
+    def rows(outputs: Any, targets: Any) -> Tensor:
+        counts = METRICS["multilabel_f1"]().statistics(outputs, targets)
+        parts = counts.view(len(counts), 3, -1).transpose(1, 2)  # hits, false alarms, misses
+        return torch.cat([parts, parts[..., :1] + parts[..., 2:]], -1)
+
+    def name(number: int) -> str:
+        return task.class_names[number] if number < len(task.class_names) else f"label {number}"
+
+    def value(sums: Tensor) -> Tensor:
+        return f1_of(*sums[..., :3].unbind(-1))
+
+    metric = Metric("f1", "F1", rows, value, unit="%", of_scores=True)
+    return (Parting("Labels", name, metric, rows, 4),)
+
+
+def _of_dense_answers(task: Task, targets: Any) -> tuple[Parting, ...]:
+    """Divide by what the dense model answers, as long as that is one of not too many classes."""
+    theirs = leaves(targets[1])
+    classes = theirs[0].shape[1] if theirs and theirs[0].dim() == 2 else 0
+    if not 2 <= classes <= MOST_ANSWERS:
+        return ()
+
+    def rows(outputs: Any, dense: Any) -> Tensor:
+        ours, known = class_scores("same_answer", outputs, dense)
+        groups = known.argmax(2)
+        same = ours.argmax(2) == groups
+        return _summed(groups, torch.stack([same, torch.ones_like(same)], -1), classes)
+
+    def name(number: int) -> str:
+        return task.class_names[number] if number < len(task.class_names) else f"answer {number}"
+
+    metric = Metric("same_answer", "same answer", rows, ratio_of_two, unit="%", needs="dense")
+    return (Parting("Answers of the dense model", name, metric, rows),)
 
 
 # --------------------------------------------------------------------------- numbers
@@ -120,7 +157,7 @@ def _mean_error(rows: Callable[[Any, Any], Tensor]) -> Metric:
 
 
 def _of_ranges(known: Tensor) -> Parting:
-    edges = _edges(known.flatten(), RANGES)
+    edges = edges_of(known.flatten(), RANGES)
 
     def rows(outputs: Any, targets: Any) -> Tensor:
         said, truth = pair_of("mae", outputs, targets)
@@ -128,7 +165,7 @@ def _of_ranges(known: Tensor) -> Parting:
         errors = (said - truth).abs()
         return _summed(groups, torch.stack([errors, torch.ones_like(errors)], -1), len(edges) + 1)
 
-    return Parting("Ranges of the target", lambda n: _between(edges, n), _mean_error(rows), rows)
+    return Parting("Ranges of the target", lambda n: between(edges, n), _mean_error(rows), rows)
 
 
 def _of_columns() -> Parting:
@@ -201,7 +238,7 @@ def _frequency(tokens: Tensor) -> tuple[Tensor, list[int]]:
 # --------------------------------------------------------------------------- groups
 
 
-def _edges(values: Tensor, groups: int) -> Tensor:
+def edges_of(values: Tensor, groups: int) -> Tensor:
     """Return the values that divide others into groups of about the same number, without repeats."""
     shares = torch.arange(1, groups, dtype=torch.float64) / groups
     if not len(values):
@@ -210,10 +247,10 @@ def _edges(values: Tensor, groups: int) -> Tensor:
     return edges[edges < values.max()]
 
 
-def _between(edges: Tensor, number: int) -> str:
+def between(edges: Tensor, number: int) -> str:
     """Return the range of a group.
 
-    >>> [_between(torch.tensor([1.0, 2.5]), number) for number in range(3)]
+    >>> [between(torch.tensor([1.0, 2.5]), number) for number in range(3)]
     ['up to 1', '1 to 2.5', 'above 2.5']
     """
     if not len(edges):
@@ -233,6 +270,8 @@ def _summed(groups: Tensor, values: Tensor, count: int) -> Tensor:
 KINDS: dict[str, Callable[[Task, Any], tuple[Parting, ...]]] = {
     **dict.fromkeys(("mean_iou", "dice"), _of_pixels),
     **dict.fromkeys(("detection_f1", "mean_average_precision"), _of_boxes),
+    "multilabel_f1": _of_labels,
+    "same_answer": _of_dense_answers,
     **dict.fromkeys(("mae", "rmse", "r2"), _of_numbers),
     **dict.fromkeys(("perplexity", "next_token_accuracy", "bits_per_byte"), _of_tokens),
 }

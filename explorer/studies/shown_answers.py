@@ -13,9 +13,10 @@ from ..metrics.boxes import found_boxes, true_boxes
 from ..metrics.numbers import pair_of
 from ..values.samples import Split, moved
 from ..values.subject import Task
+from .own_shown import own_shown
 from .partings import SURE
 
-ShownKind = Literal["mask", "boxes", "numbers"]
+ShownKind = Literal["mask", "boxes", "numbers", "neighbours", "own"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +25,23 @@ class ShownAnswer:
 
     Args:
         kind: "mask": (height, width) int64 class numbers; "boxes": (boxes, 5) of x1, y1, x2, y2 in pixels of
-            the input, label; "numbers": (numbers,) float64.
+            the input, label; "numbers": (numbers,) float64; "neighbours": (sample, label); "own": pictures or
+            texts that the task's `show` draws.
     """
 
     kind: ShownKind
-    truth: Tensor
-    before: Tensor
-    after: Tensor
+    truth: Any
+    before: Any
+    after: Any
 
 
 def shown_answers(
     networks: tuple[nn.Module, nn.Module], split: Split, task: Task, numbers: Sequence[int], device: str
 ) -> dict[int, ShownAnswer]:
     """Return number of a sample -> its answers; none for a task whose answers cannot be drawn."""
+    if task.show is not None:
+        drawn = {number: own_shown(networks, split, task, number, device) for number in numbers}
+        return {number: ShownAnswer("own", *shown) for number, shown in drawn.items()}
     form = FORMS.get(str(task.metrics[0]))
     if form is None:
         return {}

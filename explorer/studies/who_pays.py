@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import torch
 from torch import Tensor
 
+from ..engine.agreement import with_agreement
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions, fitting_batch, split_for
-from ..engine.dense_model import dense_candidate
+from ..engine.dense_model import dense_candidate, judged_split
 from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.bootstrap import of_sums, paired, value_of
@@ -20,12 +22,16 @@ from ..values.metric import Metric, Scale
 from ..values.progress import Step, Work, reached
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
+from ..values.samples import Split
 from ..values.subject import Task
-from .partings import Parting, has_partings, partings_of
+from .neighbours import hits_of, neighbours
+from .partings import Parting, partings_of
 from .shown_answers import ShownAnswer, shown_answers
+from .target_groups import TargetGroups, target_groups
 
 LEVEL, FAMILY = 0.95, 0.05
 LEAST = 2  # samples of a group, below which there is no interval
+NEIGHBOURS = "recall_at_1"  # the metric whose rows are embeddings
 KEPT_CHANGES = 12  # samples whose value changes most, in each direction
 
 
@@ -146,18 +152,22 @@ def who_pays(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Wh
     of all samples.
 
     Raises:
-        ExplorerError: there is no data, its task cannot be divided, or the recipe does not fit this model.
+        ExplorerError: its answers are classes, or the recipe does not fit this model.
     """
+    model = with_agreement(model)
     task = _task(model)
     if not recipe.is_empty:
         yield from calibrate(model, recipe, conditions.device)
-    split = split_for(model.subject, conditions)
-    partings, metric = partings_of(task, split), metrics_of(task)[0]
+    metric = metrics_of(task)[0]
+    of = judged_split if metric.needs == "dense" else _stored
+    split = of(model, conditions)
+    partings = partings_of(task, split)
     flat = (replace(_flat(parting), of_scores=metric.of_scores) for parting in partings)
-    judge = Judge((metric, *flat), None, task.answer, scored=task.scored)
+    judge = Judge((metric, *flat), None, task.answer, task.scores, task.scored)
     how = Execution(conditions.device, fitting_batch(model.subject, conditions.device), judge=judge)
     dense = dense_candidate(model, conditions.device).model
     network = prepare(model, recipe, conditions.device).model
+    groups = _own_groups(task, metric, split) if not partings else None
     base = known = EMPTY
     for look in look_schedule(len(split)):
         for grown in evaluate(dense, split, task.normalisation, [look], how, start=base):
@@ -171,24 +181,50 @@ def who_pays(model: Analysed, recipe: Recipe, conditions: Conditions) -> Work[Wh
                 known = grown
                 yield reached(len(known), len(split), "The pruned model")
         compared = _compared(partings, metric, (base, known), len(split))
+        if groups is not None:
+            compared = replace(compared, kinds=(_by_target(groups, metric, (base, known)),))
         if compared.finished:
             numbers = [change.sample for change in (*compared.worse, *compared.better)]
-            answers = shown_answers((dense, network), split, task, numbers, conditions.device)
+            if task.show is None and metric.name == NEIGHBOURS:
+                answers = neighbours(_rows(base, metric), _rows(known, metric), numbers)
+            else:
+                answers = shown_answers((dense, network), split, task, numbers, conditions.device)
             compared = replace(compared, answers=answers)
         yield Step(compared)
 
 
 def _task(model: Analysed) -> Task:
     task = model.subject.task
-    if task is None:
-        raise ExplorerError(f"{model.subject.name!r} came without data; add some with --data.")
-    if not has_partings(task):
-        name = task.metrics[0] if isinstance(task.metrics[0], str) else task.metrics[0].name
+    assert task is not None
+    if task.tells_classes:
         raise ExplorerError(
-            f"{model.subject.name!r} is measured by {name}, which is not divided into groups; choose another "
-            "metric with --metric."
+            f"{model.subject.name!r} gives one class per sample, so its classes and confusions are compared "
+            "instead of groups."
         )
     return task
+
+
+def _stored(model: Analysed, conditions: Conditions) -> Split:
+    return split_for(model.subject, conditions)
+
+
+def _own_groups(task: Task, metric: Metric, split: Split) -> TargetGroups | None:
+    """Return groups of the targets, for a metric that nothing else divides."""
+    if metric.of_rows or metric.needs == "dense" or split.units is not None:
+        return None
+    return target_groups(split.targets, task.class_names)
+
+
+def _by_target(groups: TargetGroups, metric: Metric, tallies: tuple[Tally, Tally]) -> GroupedChange:
+    base, pruned = (groups.divided(_rows(tally, metric)) for tally in tallies)
+    return grouped(groups.parting(metric), base, pruned)
+
+
+def _rows(tally: Tally, metric: Metric) -> Tensor:
+    """Return the rows of the deciding metric; right and wrong answers are kept in another form."""
+    if metric.name in tally.rows:
+        return tally.rows[metric.name]
+    return torch.stack([tally.correct.double(), torch.ones(len(tally.correct), dtype=torch.float64)], 1)
 
 
 def _flat(parting: Parting) -> Metric:
@@ -206,7 +242,7 @@ def _compared(
         rows = [tally.pooled(parting.title) for tally in tallies]
         kinds.append(grouped(parting, *(part.view(len(part), -1, parting.width) for part in rows)))
     before, after = (replace(tally, metrics=tally.metrics[:1]) for tally in tallies)
-    worse, better, counts = _changes(metric, *(tally.rows[metric.name] for tally in tallies))
+    worse, better, counts = _changes(metric, *(_rows(tally, metric) for tally in tallies))
     return WhoPays(
         len(before),
         total,
@@ -224,9 +260,12 @@ def _changes(
     metric: Metric, base: Tensor, pruned: Tensor
 ) -> tuple[tuple[SampleChange, ...], tuple[SampleChange, ...], tuple[int, int]]:
     """Return the samples that became worse most, those that became better most, and how many did."""
-    if metric.of_rows:
+    if metric.name == NEIGHBOURS:
+        before, after = hits_of(base), hits_of(pruned)
+    elif metric.of_rows:
         return (), (), (0, 0)
-    before, after = of_sums(metric, base), of_sums(metric, pruned)
+    else:
+        before, after = of_sums(metric, base), of_sums(metric, pruned)
     gain = (after - before).nan_to_num() * (1 if metric.better == "higher" else -1)
     order = gain.argsort(stable=True).tolist()
 

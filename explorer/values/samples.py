@@ -1,7 +1,7 @@
 """Samples in their fixed order: trees of tensors, or a data set that is read one batch at a time."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -124,10 +124,18 @@ class SampleSource:
         key = tuple(numbers)
         if key in self.kept:
             return self.kept[key]
-        found = self._pair([self._sample(number) for number in numbers])
+        found = self.read(numbers)
         if keep and sum(map(bytes_of, self.kept.values())) + bytes_of(found) <= KEPT_BYTES:
             self.kept[key] = found
         return found
+
+    def read(self, numbers: list[int]) -> tuple[Any, Any]:
+        """Read these samples once more, whether they are kept or not.
+
+        Raises:
+            LoadError: as of `batch`.
+        """
+        return self._pair([self._sample(number) for number in numbers])
 
     def _sample(self, number: int) -> Any:
         try:
@@ -146,10 +154,14 @@ class SampleSource:
                 f"Samples of data set {self.name!r} do not fit into one batch ({description(error)}); make "
                 "them of one shape, or give a DataLoader with a collate_fn."
             ) from error
+        if is_dataclass(batch) and not isinstance(batch, type):
+            batch = tuple(getattr(batch, part.name) for part in fields(batch))
         is_pair = isinstance(batch, tuple | list) and len(batch) == 2
         inputs, targets = batch if is_pair else (batch, None)
         inputs, targets = (_in_form(part, len(samples)) for part in (inputs, targets))
         for leaf in [*leaves_of(inputs), *leaves_of(targets)]:
+            if isinstance(leaf, str) or (isinstance(leaf, list) and leaf and isinstance(leaf[0], str)):
+                raise LoadError(f"Samples of data set {self.name!r} hold text; give tensors, such as tokens.")
             if not hasattr(leaf, "__len__") or len(leaf) != len(samples):
                 raise LoadError(
                     f"A batch of {len(samples)} samples of data set {self.name!r} must have as many inputs "
@@ -298,6 +310,8 @@ def split_from(name: str, data: Any) -> Split:
     if isinstance(data, tuple) and len(data) == 2 and leaves_of(data[0]):
         data = tuple(mapped_tree(_as_tensor, part) for part in data)
         rows = {len(leaf) for part in data for leaf in leaves_of(part)}
+        if rows == {0}:
+            raise LoadError(f"Data of task {name!r} has no samples.")
         if len(rows) != 1:
             raise LoadError(f"Data of task {name!r} has {_many(rows)} rows; give as many targets as inputs.")
         return Split(*data)

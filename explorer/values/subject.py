@@ -51,6 +51,7 @@ class Preset:
         fit: "crop" keeps the picture's proportions and crops its centre; "stretch" resizes both sides.
         interpolation: a name of PIL's.
         class_names: () if the model does not say.
+        rate: samples a second of the sounds that it reads; 0: it does not say.
     """
 
     normalisation: Normalisation = Normalisation(1 / 255)
@@ -58,6 +59,7 @@ class Preset:
     fit: Literal["crop", "stretch"] = "crop"
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     class_names: tuple[str, ...] = ()
+    rate: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +87,8 @@ class Task:
             place of metric.
         scored: turns outputs that are probabilities into scores, for metrics and losses that read scores;
             None: they are no probabilities, or nobody looked.
+        show: (sample, answer) -> a picture, (height, width) or (height, width, 3), or a text: what a sample
+            (input, target) looks like with a model's answer to it; answer None: the sample alone.
         vocabulary: how many whole numbers from 0 an input may contain, such as tokens; 0: inputs are
             fractions.
         text: how text becomes its inputs, for tasks of text.
@@ -106,12 +110,20 @@ class Task:
     answer: Callable[[Any], Any] | None = None
     scores: Callable[[nn.Module, tuple[Any, Any]], Tensor] | None = None
     scored: Callable[[Any], Any] | None = None
+    show: Callable[[Any, Any], Any] | None = None
     vocabulary: int = 0
     text: TextForm | None = None
 
     def __post_init__(self) -> None:
         if self.load_split is None and self.data is None:
             raise ExplorerError(f"Task {self.name!r} needs data, such as data=my_dataset, or a load_split.")
+        given = self.metric if isinstance(self.metric, Sequence) else [self.metric]
+        for metric in [self.metric] if isinstance(self.metric, str) else given:
+            if not isinstance(metric, str | Metric):
+                raise ExplorerError(
+                    f"The metric of task {self.name!r} must be a name, an explorer.Metric, or several, got "
+                    f"{type(metric).__name__}."
+                )
         if self.load_split is None:
             object.__setattr__(self, "load_split", splits_of(self.name, self.data).get)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from explorer.data.resampling import resampled
 from explorer.errors import LoadError
 from explorer.loaders.model_text import load
 
@@ -95,7 +96,7 @@ def test_channels_are_averaged():
     "spoil, source, sentence",
     [
         (lambda: sound("set/low/1.wav", tone(1), rate=RATE * 2), "audio:set", "'1.wav' has 16,000 samples a"),
-        (lambda: None, "audio:set?rate=16000", r"8,000 samples a second, but \?rate=16000 asks for 16,000"),
+        (lambda: None, "audio:set?rate=7", "A rate is from 100 to 1,000,000 samples a second, got 7"),
         (lambda: sound("set/low/1.wav", tone(1).astype(np.int8), width=1), "audio:set", "'1.wav' has 8 bits"),
         (lambda: Path("set/low/1.wav").write_bytes(b"RIFF1234"), "audio:set", "'1.wav' is damaged or not"),
         (lambda: Path("set/low/1.wav").write_bytes(b""), "audio:set", "it ends too early"),
@@ -109,6 +110,57 @@ def test_what_is_wrong_with_sounds_is_one_sentence(spoil, source, sentence):
     spoil()
     with pytest.raises(LoadError, match=sentence):
         load("net.py:sounds", data=source)
+
+
+@pytest.mark.parametrize("rate", [4000, 6000, 11025, 44100])
+def test_sounds_of_another_rate_are_resampled_as_scipy_does(rate):
+    """All of a sound counts, and only the samples that the model reads are computed."""
+    signal = pytest.importorskip("scipy.signal")
+    written(lengths=(LENGTH // 2, LENGTH, 3 * LENGTH))
+    task = load("net.py:flat", data=f"audio:set?rate={rate}").task
+    rows = [row for name in ("tuning", "held_out") for row in task.split(name).inputs.tolist()]
+    expected = []
+    for n, length in zip(range(12), (LENGTH // 2, LENGTH, 3 * LENGTH) * 4, strict=True):
+        common = np.gcd(rate, RATE)
+        wanted = signal.resample_poly(tone(n, length).astype(float), rate // common, RATE // common)[:LENGTH]
+        wanted = np.rint(wanted).clip(-32768, 32767)
+        expected.append([*wanted.astype(int).tolist(), *([0] * (LENGTH - len(wanted)))])
+    assert sorted(rows) == sorted(expected)
+    assert "12 of 12 sounds have 8,000 a second, and are resampled." in task.how
+
+
+def test_a_pure_tone_keeps_its_height_and_strength():
+    there = np.arange(4000) / 44100
+    found = resampled(np.sin(2 * np.pi * 440 * there), 44100, 16000)
+    assert len(found) == 1452
+    wanted = np.sin(2 * np.pi * 440 * np.arange(len(found)) / 16000)
+    assert np.abs(found - wanted)[50:-50].max() < 2e-3
+
+
+def test_a_tone_above_half_the_rate_is_silenced():
+    loud = resampled(np.sin(2 * np.pi * 6000 * np.arange(8000) / 16000), 16000, 8000)
+    assert np.abs(loud)[50:-50].max() < 2e-3
+
+
+def test_the_model_file_says_the_rate():
+    written()
+    Path("fast.py").write_text(FILE + "sampling_rate = 16000\n")
+    assert "resampled" in " ".join(load("fast.py:flat", data="audio:set").task.how)
+    assert "8,000 samples a second" in load("fast.py:flat", data="audio:set?rate=8000").task.how[1]
+    Path("wrong.py").write_text(FILE + "sampling_rate = '16k'\n")
+    with pytest.raises(LoadError, match=r"sampling_rate of wrong\.py must be a whole number such as 16000"):
+        load("wrong.py:flat")
+
+
+def test_sounds_without_subfolders_have_no_labels():
+    for number in range(9):
+        sound(f"loose/{number}.wav", tone(number))
+    task = load("net.py:flat", data="audio:loose").task
+    assert task.metrics == ("same_answer", "kl_divergence") and task.class_names == ()
+    assert [len(task.split(name)) for name in ("tuning", "held_out")] == [5, 4]
+    assert task.split("tuning").targets is None and "There are no targets" in task.how[0]
+    rows = {tuple(row) for name in ("tuning", "held_out") for row in task.split(name).inputs.tolist()}
+    assert rows == {tuple(tone(n).tolist()) for n in range(9)}
 
 
 def test_a_sound_that_ends_too_early_is_refused_when_it_is_read():

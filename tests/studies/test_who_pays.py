@@ -177,10 +177,8 @@ def test_all_groups_together_are_what_prune_measures(name):
     assert same.drop.estimate == 0 and same.changed == (0, 0) and same.worse == ()
 
 
-def test_a_task_that_is_not_divided_says_so():
+def test_classes_are_compared_elsewhere():
     subject = load("digits-mlp")
-    with pytest.raises(ExplorerError, match="is measured by accuracy, which is not divided into groups"):
+    with pytest.raises(ExplorerError, match="its classes and confusions are compared instead"):
         next(iter(who_pays(analyse(subject), Recipe(), Conditions())))
-    with pytest.raises(ExplorerError, match="came without data"):
-        next(iter(who_pays(analyse(replace(subject, task=None)), Recipe(), Conditions())))
     assert "accuracy" not in KINDS and set(KINDS) <= set(METRICS)

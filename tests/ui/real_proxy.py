@@ -69,7 +69,7 @@ def visit(port: int, log: Path) -> None:
         signs.watch(context)
         page = context.new_page()
         page.goto(f"https://{NAME}:{port}/{BASE}/?model=digits-mlp")
-        final = page.get_by_text("Final: measured on the model")
+        final = page.get_by_text("Final: measured on the model").first
         final.wait_for()
         page.locator(".strip [role=slider]").first.focus()
         page.keyboard.press("PageUp")
@@ -82,7 +82,7 @@ def visit(port: int, log: Path) -> None:
         page.wait_for_selector("input[aria-label=Model]", state="attached")
         page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         page.get_by_role("link", name="Prune").first.click()
-        final = page.get_by_text("Final: measured on the model")
+        final = page.get_by_text("Final: measured on the model").first
         final.wait_for()
         assert "recipe=" in page.url, page.url
         print("a deep link and its recipe: there")

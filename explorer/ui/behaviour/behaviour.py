@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any
 
 import streamlit as st
+from torch import Tensor
 
 from ...background.lane import Lane
 from ...figures.class_accuracy import class_accuracy
@@ -16,8 +17,9 @@ from ...figures.reliability_diagram import HEIGHT as RELIABILITY_HEIGHT
 from ...figures.reliability_diagram import reliability_diagram
 from ...measuring.number_words import accuracy_words, format_drop
 from ...studies.behaviour import FLIP_KINDS, Behaviour, FlipKind, compare
-from ...studies.partings import has_partings
+from ...studies.own_shown import sample_shown
 from ...studies.reliability import BINS
+from ...values.subject import Task
 from ...words import GLOSSARY
 from .. import session
 from ..drawing import gallery, layout
@@ -74,22 +76,9 @@ def _news() -> Hashable:
 def draw() -> None:
     """Draw the whole page, in regions that follow the measurement."""
     task = session.subject().task
-    if task is None:
-        st.info(
-            "This model came without data, so there are no answers to compare; add some with --data when "
-            "starting."
-        )
-        return
-    if has_partings(task):
+    if task is None or not task.tells_classes:
         bring_plotly()
         who_pays.draw()
-        return
-    if not task.tells_classes:
-        st.info(
-            "This page compares classes, sizes of objects, ranges of numbers or tokens, and the task of this "
-            "model is measured otherwise. The Prune page shows its metric.",
-            icon=":material/info:",
-        )
         return
     begin()
     bring_plotly()
@@ -270,19 +259,26 @@ def _flips() -> None:
     if not flips:
         st.caption("None." if behaviour.finished else f"None among the first {behaviour.samples:,} samples.")
         return
-    split = task.split("tuning")
     shown = flips[:SHOWN_FLIPS]
-    pictures = (
-        [split.inputs[flip.sample] for flip in shown]
-        if split is not None and is_picture(task.shape)
-        else None
-    )
-    st.html(gallery.flips(shown, pictures, task.normalisation.scale, behaviour.name))
+    st.html(gallery.flips(shown, *_pictures(task, [flip.sample for flip in shown]), behaviour.name))
     so_far = "" if behaviour.finished else f" Of the first {behaviour.samples:,} samples; the rest follows."
     st.caption(
         f"{len(shown):,} of {counts[kind]:,}, those first whose true class lost or gained most probability. "
         f"Percentages are how sure each model was of its own answer.{so_far}"
     )
+
+
+def _pictures(task: Task, numbers: list[int]) -> tuple[list[Tensor | str] | None, float | None]:
+    """Return samples of the tuning split as the task shows them, or else as they are stored, and their
+    scale.
+    """
+    split = task.split("tuning")
+    if split is None:
+        return None, None
+    if task.show is not None:
+        return [sample_shown(task, split, number) for number in numbers], None
+    stored = [split.inputs[number] for number in numbers] if is_picture(task.shape) else None
+    return stored, task.normalisation.scale
 
 
 def _reliability() -> dict[str, Any]:

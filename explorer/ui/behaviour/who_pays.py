@@ -21,12 +21,18 @@ from ..live.pushed import LiveValue, pushed
 from ..live.regions import watched
 from ..prune import starting_points
 from .answer_pictures import number_lines, three_pictures
+from .own_pictures import changes_drawn
 
 LANE = Lane("who pays")
 EMPTY = (
     "**Nothing is removed yet**, so before and after are the same. Begin with one of these recipes, or drag "
     "faders on the **Prune** page, and see here who loses by it."
 )
+NO_DATA = (
+    "This model came without data: the answers of the pruned and the dense model to random inputs are "
+    "compared. Add inputs with --data when starting; they need no labels."
+)
+NO_GROUPS = "This metric is not divided into groups; the samples below are compared one by one."
 GROUP_WORDS = (
     "Bars are the 95 % interval of each group alone, paired on the same samples. Orange marks what stays "
     "beyond noise when all groups are judged together (Bonferroni); few samples per group make wide bars."
@@ -57,6 +63,8 @@ def _news() -> Hashable:
 def draw() -> None:
     """Draw the whole page, in regions that follow the measurement."""
     begin()
+    if session.subject().task is None:
+        st.info(NO_DATA, icon=":material/info:")
     if session.recipe().is_empty:
         starting_points.draw(EMPTY)
     watched("groups status", _status, LANE, progress=True)
@@ -84,10 +92,8 @@ def _status() -> None:
             layout.draw_share(now.done / max(1, now.total) if now else 0, words)
             st.button("Stop", "stop groups", on_click=session.cancel, args=(LANE, _key()), type="tertiary")
     elif known is not None:
-        st.caption(
-            f"All {known.total:,} requested samples were answered by both models. They are from the tuning "
-            "split, which you decide on."
-        )
+        where = "from the tuning split, which you decide on" if session.subject().task else "random inputs"
+        st.caption(f"All {known.total:,} requested samples were answered by both models. They are {where}.")
 
 
 def _cards() -> None:
@@ -152,6 +158,10 @@ def _offer() -> Offer:
 
 
 def _draw_groups() -> None:
+    known = _known()
+    if known is not None and not known.kinds:
+        st.caption(NO_GROUPS)
+        return
     if len(_kinds()) > 1:
         _offer().switch("Groups", label_visibility="collapsed")
     pushed("groups figure", LiveValue("figure", _figure, lambda: (_news(), _chosen()), (LANE,)))
@@ -198,6 +208,11 @@ def excerpt(text: str) -> str:
 def _draw_changes(known: WhoPays, changes: Sequence[SampleChange]) -> None:
     """Draw the samples with their answers; while these are not there, or cannot be drawn, as a table."""
     task, unit = session.subject().task, known.after.unit
+    if known.answers and all(change.sample in known.answers for change in changes):
+        drawn = changes_drawn(session.subject(), [known.answers[c.sample] for c in changes], changes, unit)
+        if drawn:
+            st.html(drawn)
+            return
     answers = [known.answers[change.sample] for change in changes if change.sample in known.answers]
     split = task.split("tuning") if task is not None else None
     is_drawn = is_picture(tuple(session.subject().example.shape[1:]))

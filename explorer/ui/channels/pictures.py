@@ -13,7 +13,9 @@ from ...graph.export import ModelGraph
 from ...inspection.activation_maps import activation_maps, filter_images, head_maps
 from ...inspection.channel_findings import makers
 from ...inspection.distributions import GroupImportance
+from ...studies.own_shown import sample_shown
 from ...values.profile import Group, Layer, Slot
+from ...values.samples import Split
 from ...values.subject import Subject, Task
 from .. import session
 from ..drawing import gallery, layout
@@ -29,7 +31,7 @@ def draw(group: Group, importance: GroupImportance) -> None:
     sources = makers(session.profile(), group)
     _draw_filters(sources, importance)
     task = session.subject().task
-    if task is None or not is_picture(task.shape):
+    if task is None or not (task.show or is_picture(task.shape)):
         st.caption("Activations are shown of models that read pictures and came with data.")
         return
     st.header(f"What each {group.unit} responds to in one sample", anchor=False)
@@ -40,13 +42,26 @@ def draw(group: Group, importance: GroupImportance) -> None:
         number = int(st.number_input("Sample of the tuning split", 0, len(split) - 1, 0, key="sample shown"))
         names = [layer.name for layer, _ in sources]
         name = Offer(f"shown layer {group.name}", names).select("Layer") if len(names) > 1 else "".join(names)
-    sample = split.inputs_at(number, number + 1)[0]
     words = [*_class_of(task, split.targets_at(number, number + 1)), "the sample"]
-    st.html(gallery.gallery([gallery.tile(pixels_of(sample, task.normalisation.scale), words)]))
+    try:
+        st.html(gallery.gallery([_tile_of(task, split, number, words)]))
+    except ExplorerError as error:
+        layout.draw_notice(str(error))
     if group.is_of_heads:
         _draw_heads(group, importance, number)
     elif name:
         _draw_maps(next((layer, slot) for layer, slot in sources if layer.name == name), importance, number)
+
+
+def _tile_of(task: Task, split: Split, number: int, words: list[str]) -> str:
+    """Return the sample as the task shows it, or else as a picture."""
+    if task.show is None:
+        stored = split.inputs_at(number, number + 1)[0]
+        return gallery.tile(pixels_of(stored, task.normalisation.scale), words)
+    shown = sample_shown(task, split, number)
+    if isinstance(shown, str):
+        return gallery.tile(None, (*words, shown))
+    return gallery.tile(shown, words)
 
 
 def _class_of(task: Task, targets: Any) -> list[str]:

@@ -56,16 +56,25 @@ def gallery(
 
 
 def flips(
-    flips: Sequence[Flip], samples: Sequence[Tensor] | None, scale: float, name: Callable[[int], str]
+    flips: Sequence[Flip],
+    samples: Sequence[Tensor | str] | None,
+    scale: float | None,
+    name: Callable[[int], str],
 ) -> str:
     """Return samples with their true class, and the predictions of both models.
 
     Args:
         samples: as they are stored, one per flip; None if they cannot be shown.
-        scale: from stored values to 0..1.
+        scale: from stored values to 0..1; None: samples are pixels already, or texts.
     """
-    pictures = [None] * len(flips) if samples is None else [pixels_of(sample, scale) for sample in samples]
-    return gallery(tile(picture, _words(flip, name)) for flip, picture in zip(flips, pictures, strict=True))
+    tiles = []
+    for flip, sample in zip(flips, samples or [""] * len(flips), strict=True):
+        words = _words(flip, name)
+        if isinstance(sample, Tensor):
+            tiles.append(tile(sample if scale is None else pixels_of(sample, scale), words))
+        else:
+            tiles.append(tile(None, (*words, sample) if sample else words))
+    return gallery(tiles)
 
 
 def _words(flip: Flip, name: Callable[[int], str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from explorer.values.recipe import Recipe
 from explorer.values.text import TextForm
 
 FILE = """
+import explorer
 import torch
 from torch import nn
 
@@ -19,6 +20,22 @@ def tokens():
     model = nn.Sequential(nn.Embedding(20, 8), nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 20))
     model.example_input = torch.randint(0, 20, (2, 6))
     return model
+
+def rooms():
+    model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
+    model.input_shape = (6,)
+    return model
+
+def show(sample, answer):
+    inputs, price = sample
+    if answer is None:
+        return torch.stack([inputs, inputs])
+    return f"<b>{answer.item():.2f} for {price.item():.2f}"
+
+def task():
+    rows = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
+    error = explorer.Metric.mean("off", lambda o, t: (o - t).abs().flatten(), better="lower")
+    return explorer.Task("rooms", data=(rows, rows.sum(1, keepdim=True)), metric=error, show=show)
 
 def masks():
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
@@ -73,4 +90,44 @@ def test_masks_are_drawn_over_their_pictures(measured):
     assert shown["Classes of pixels hurt"].endswith("of 3")
     assert "IoU in each group, before and after" in charts(app)
     assert html_of(app).count("data:image/png") == 12 and "--aspect: 3" in html_of(app)
+    fine(app)
+
+
+@pytest.fixture
+def offered(tmp_path, monkeypatch):
+    """A task of the file, or none -> the name of the model of rooms, which the page then offers."""
+    monkeypatch.setenv("PRUNING_EXPLORER_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "net.py").write_text(FILE)
+    before = settings.current()
+
+    def offer(task):
+        spec = task and f"{tmp_path}/net.py:{task}"
+        name = f"rooms with {task}"
+        subject = replace(load(f"{tmp_path}/net.py:rooms", task=spec), name=name)
+        settings.configure(settings.Settings((name,), "cpu", lambda name: subject))
+        return name
+
+    yield offer
+    settings.configure(before)
+
+
+def test_the_task_of_the_user_says_what_is_shown(offered):
+    recipe, model = Recipe(weights={"0": 0.7}), offered("task")
+    app = until(opened("behaviour", recipe, model=model), "answered by both models")
+    assert {"Off", "Ranges of the target hurt"} <= {metric.label for metric in app.metric}
+    shown = html_of(app)
+    worse = int(next(c.value for c in app.caption if " worse" in c.value).split()[0])
+    assert shown.count("data:image/png") == min(worse, 12) and shown.count("&lt;b&gt;") == 2 * min(worse, 12)
+    fine(app)
+    app = opened("channels", recipe, model=model)
+    assert "data:image/png" in html_of(app)
+    fine(app)
+
+
+def test_a_model_without_data_is_compared_with_the_dense_one(offered):
+    app = opened("behaviour", Recipe(weights={"0": 0.6}), model=offered(None))
+    app = until(app, "They are random inputs")
+    assert "came without data" in " ".join(info.value for info in app.info)
+    assert "Cosine similarity to the dense model" in {metric.label for metric in app.metric}
+    assert 0 < len(app.dataframe[0].value) <= 12
     fine(app)

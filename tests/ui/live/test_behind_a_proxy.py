@@ -33,7 +33,7 @@ class Visit:
 
     def walk(self, address: str) -> None:
         self.page.goto(address)
-        final = self.page.get_by_text("Final: measured on the model")
+        final = self.page.get_by_text("Final: measured on the model").first
         final.wait_for()
         self.page.locator(".strip [role=slider]").first.focus()
         self.page.keyboard.press("PageUp")

@@ -132,7 +132,9 @@ class Open:
 
     def final(self) -> None:
         # after the samples come a repaired copy's, and the latency
-        expect(self.page.get_by_text("Final: measured on the model")).to_be_visible(timeout=3 * PATIENCE)
+        expect(self.page.get_by_text("Final: measured on the model").first).to_be_visible(
+            timeout=3 * PATIENCE
+        )
 
 
 def test_a_dragged_fader_changes_the_measured_accuracy_and_undo_brings_it_back(dense):
@@ -170,7 +172,8 @@ def test_by_keyboard_the_focus_goes_from_an_undo_that_is_used_up_to_redo_and_bac
 
 def test_the_keyboard_passes_the_buttons_of_undo_both_ways(dense):
     dense.drag("conv2", 60)
-    undo, reset = (dense.page.get_by_role("button", name=name) for name in ("Undo", "Reset"))
+    undo = dense.page.get_by_role("button", name="Undo")
+    reset = dense.page.get_by_role("button", name="Reset", exact=True)
     expect(undo).to_be_enabled()
     undo.focus()
     dense.page.keyboard.press("Tab")
@@ -193,9 +196,9 @@ def test_the_end_of_the_tour_hands_the_keyboard_on(prune):
     page.keyboard.press("Enter")
     expect(end).to_have_count(0)
     page.wait_for_function("() => document.activeElement !== document.body")
-    page.mouse.click(700, 60)  # negative control: who uses the mouse is left alone
+    page.mouse.click(700, 60)  # negative control: who uses the mouse is left where the click was
     page.wait_for_timeout(500)
-    assert page.evaluate("document.activeElement === document.body")
+    assert page.evaluate("document.activeElement.dataset.testid") == "stMain"
 
 
 def test_only_a_result_is_read_aloud(dense):
