@@ -19,7 +19,7 @@ QUESTIONS = {
     "channels": "What is each channel worth?",
     "criteria": "Which way of rating channels can you believe?",
     "structure": "How do the layers depend on each other, and is the smaller model wired correctly?",
-    "behaviour": "Which groups and which samples lose?",
+    "behaviour": "Who loses by the cut, and on which samples?",
     "recover": "How much comes back with training?",
     "compare": "Which of your kept runs are worth what they cost?",
     "learn": "What does pruning do to a network? Predict it, measure it, and see who was right.",
