@@ -90,7 +90,7 @@ def audit_text(reports: list[AuditReport]) -> str:
         "peak GB",
     ]
     lines = [table(columns, rows)]
-    lines += [f"\n{r.model} is not verified: {r.reason}." for r in reports if r.reason]
+    lines += [f"\n{r.model} is not verified: {r.reason.rstrip('.')}." for r in reports if r.reason]
     for r in reports:
         lines += [f"{r.model}: {item['name']} stays whole ({item['reason']})." for item in r.frozen]
     return "\n".join(lines)

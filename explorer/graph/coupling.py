@@ -143,6 +143,10 @@ class Walk:
             return None
         if op_name(target) in READS_VALUES:
             raise GraphError(reads_values(node))
+        if "_functorch" in str(
+            getattr(target, "__module__", "")
+        ):  # a step of vmap, which changes the process
+            raise GraphError(uncuttable(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)
         # counted here alone: whatever the rules do with labels would be intercepted, too

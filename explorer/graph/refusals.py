@@ -37,6 +37,8 @@ def _decides(who: str) -> str:
 
 def uncuttable(node: fx.Node) -> str:
     """Return the sentence for a node that is no operator: it holds a graph of its own."""
+    if "_functorch" in str(getattr(node.target, "__module__", "")):
+        return f"{_forward_of(node)} uses torch.func, such as vmap, which cannot be cut, so {ONLY_WEIGHTS}."
     reader = next((user for user in node.users if isinstance(user.target, HigherOrderOperator)), None)
     if reader is None:
         return f"The exported graph holds a {node.op} named {node.name!r}, so {ONLY_WEIGHTS}."

@@ -47,7 +47,7 @@ class Survivors:
     def __init__(self, coupling: Coupling, kept: Mapping[str, Tensor]):
         self.coupling = coupling
         self._alive = torch.ones(
-            int(coupling.unit_class.max()) + 2, dtype=torch.bool
+            int(coupling.unit_class.max()) + 2 if len(coupling.unit_class) else 1, dtype=torch.bool
         )  # the last one: positions that belong to no unit
         for group, mask in kept.items():
             self._alive[coupling.classes[group][~mask]] = False

@@ -11,22 +11,66 @@ from torch.nn.utils import prune
 from ..errors import LoadError
 
 
+def uncompiled(model: nn.Module) -> nn.Module:
+    """Return the model without what torch.compile put around its parts: a graph is made of the parts, and
+    compiling them takes minutes.
+    """
+    for module in list(model.modules()):
+        for name, child in list(module._modules.items()):
+            if _is_compiled(child):
+                module._modules[name] = child._orig_mod  # type: ignore[union-attr, assignment]
+    whole: Any = model._orig_mod if _is_compiled(model) else model
+    for module in whole.modules():
+        if getattr(module, "_compiled_call_impl", None) is not None:
+            module._compiled_call_impl = None
+    return whole  # type: ignore[no-any-return]
+
+
+def _is_compiled(module: nn.Module | None) -> bool:
+    return type(module).__name__ == "OptimizedModule"  # its own file takes a second to import
+
+
+def keep_tensors_alone(model: nn.Module) -> None:
+    """Leave out of the model's state what is no tensor, such as the extra state of its modules."""
+
+    def leave_out(module: nn.Module, state: dict[str, Any], prefix: str, about: Any) -> None:
+        for name in [name for name, value in state.items() if not isinstance(value, Tensor)]:
+            del state[name]
+
+    if not isinstance(model, torch.jit.ScriptModule):  # refused later
+        model._register_state_dict_hook(leave_out)
+
+
 def check_plain(model: nn.Module, name: str) -> None:
     """Check that the model has plain weights.
 
     Raises:
-        LoadError: the model is scripted or quantised, so it has no weights that can be pruned.
+        LoadError: the model is scripted or quantised, or its weights have no values or no names, so they
+            cannot be pruned.
     """
     if isinstance(model, torch.jit.ScriptModule):
         raise LoadError(
             f"The model of {name} is scripted, so its code and weights are sealed; load the torch.nn.Module "
             "that it was made from, and script what is exported."
         )
+    if any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()] if not _is_lazy(tensor)):
+        raise LoadError(
+            f"The model of {name} has weights without values, on the device 'meta'; build it on the CPU."
+        )
+    if not all(isinstance(value, Tensor) for value in model.state_dict().values()):
+        raise LoadError(
+            f"The model of {name} has a state_dict of its own that holds more than tensors; name what builds "
+            "the torch.nn.Module inside it."
+        )
     if any(map(_is_packed, [*model.modules(), *model.parameters(), *model.buffers()])):
         raise LoadError(
             f"The model of {name} is quantised, and packed weights cannot be pruned; prune the model before "
             "it is quantised."
         )
+
+
+def _is_lazy(tensor: Tensor) -> bool:
+    return isinstance(tensor, nn.UninitializedParameter | nn.UninitializedBuffer)
 
 
 def _is_packed(item: Any) -> bool:

@@ -4,6 +4,8 @@ only.
 
 import copy
 import importlib.util
+import inspect
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from torch import nn
 
 from ..errors import LoadError
 from ..machine.foreign_code import failure, note_file
+from ..machine.kept_settings import kept_settings
 from ..machine.optional_packages import with_operators
 from ..registry import LOADERS
 from ..values.inputs import in_one_row, sizes
@@ -26,7 +29,7 @@ from .foreign_forward import as_taken, led, one_by_one
 from .foreign_model import BUILDING, InputForm, seeded, subject_of, weights_of
 from .own_inputs import Declared, Inputs, declared, fitting, trouble
 from .own_outputs import DECLARED, check_pick, picking
-from .own_weights import check_plain, fold_masks
+from .own_weights import check_plain, fold_masks, keep_tensors_alone, uncompiled
 from .weights import load_weights
 
 RATE = "sampling_rate"  # name in the model, or in its file
@@ -59,7 +62,8 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     path = Path(match["path"]).expanduser()
     with BUILDING:
         file = imported(path)
-        model = _made(file, _factory(file, path, match["factory"]), path)
+        model = uncompiled(_made(file, _factory(file, path, match["factory"]), path))
+        keep_tensors_alone(model)
         check_plain(model, path.name)
         masks = fold_masks(model)
         inputs = _inputs(declared(match["shape"], model, file, name), model, path)
@@ -117,15 +121,19 @@ def run_foreign(action: Callable[[], Any], path: Path) -> Any:
     Raises:
         LoadError: it fails; the message says where.
     """
+    process = os.getpid()
     try:
-        return with_operators(action)
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # the border of the user's code: whatever it raises is reported with its line
+        with kept_settings():
+            return with_operators(action)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the border of the user's code: whatever it raises is told with its line
         words = " ".join(str(error).split())[:200]
         sentence = failure(error) or f"{path.name} fails with {type(error).__name__}: {words}"
         raise LoadError(sentence) from error
+    finally:
+        if os.getpid() != process:  # a copy of this program that the user's code made, and forgot
+            os._exit(0)
 
 
 def _factory(file: ModuleType, path: Path, name: str | None) -> Any:
@@ -158,6 +166,8 @@ def _made(file: ModuleType, factory: Any, path: Path) -> nn.Module:
         if callable(factory)
         else None
     )
+    if inspect.iscoroutine(model):
+        model.close()  # it is not waited for, and would warn of that
     if not isinstance(model, nn.Module):
         what = type(model).__name__ if callable(factory) else type(factory).__name__
         raise LoadError(

@@ -72,11 +72,18 @@ def named(mapping: Mapping[Any, Any], source: str) -> Tensors:
         tensor = tensor_of(value)
         if tensor is None:
             continue
-        if str(key) in tensors:
+        name = _text(key)
+        if name in tensors:
             kinds = "once as a number and once as a text"
-            raise LoadError(f"{source!r} holds two tensors called {str(key)[:80]!r}, {kinds}; rename one.")
-        tensors[str(key)] = tensor
+            raise LoadError(f"{source!r} holds two tensors called {name[:80]!r}, {kinds}; rename one.")
+        tensors[name] = tensor
     return tensors
+
+
+def _text(key: Any) -> str:
+    """Return a key as text; bytes are pickled as a call with the text that they encode."""
+    is_bytes = isinstance(key, PickledCall) and key.name == "_codecs.encode" and key.args
+    return str(key.args[0] if is_bytes else key)
 
 
 def plain_names(tensors: Tensors) -> Tensors:

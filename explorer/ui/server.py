@@ -23,6 +23,7 @@ from .offline import stay_offline
 from .request_guard import RequestGuard
 from .shared import models
 from .shared.settings import Settings, configure, current
+from .sign_in_answers import SignInAnswers
 from .upload_limit import UploadLimit
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -108,6 +109,9 @@ def parts(hosts: AllowedHosts) -> dict[str, Any]:
         "middleware": [
             Middleware(RequestGuard, hosts=hosts),
             Middleware(ClientMessages),
+            Middleware(
+                SignInAnswers, home=f"/{st_config.get_option('server.baseUrlPath')}".rstrip("/") + "/"
+            ),
             Middleware(UploadLimit, quota=current().quota),
         ],
     }

@@ -40,8 +40,8 @@ CLOSE = 1e-4
 SECONDS = 300  # for all cases of one operator
 EXACT = 1e-8  # in float64
 NUMBERS = count()  # each case is a model of its own, though weights may be equal
-# they read a width that stays that of the dense model: a scale, a rank, the first dimension of three, groups
-OTHERWISE = "dot_product_attention", "lowrank", "cross", "channel_shuffle", "masked."
+# they read a width that stays that of the dense model: a scale, a rank, a dimension of three, groups, a half
+OTHERWISE = "dot_product_attention", "lowrank", "cross", "channel_shuffle", "masked.", "fftshift"
 KINDS = ("free", "frozen", "over-frozen", "no graph", "WRONG")
 
 

@@ -206,6 +206,11 @@ def test_the_place_is_said_and_can_be_chosen(tmp_path, capsys):
         convert(out, tmp_path / "x", key="model")
 
 
+def test_names_in_bytes_are_read_as_text(tmp_path):
+    torch.save({name.encode(): tensor for name, tensor in weights().items()}, tmp_path / "w.pt")
+    same(converted(tmp_path / "w.pt"), weights())
+
+
 def test_what_else_would_fit_is_said(tmp_path):
     torch.save({"student": Net().state_dict(), "teacher": Net().state_dict(), "step": 3}, tmp_path / "w.pt")
     model = Net()

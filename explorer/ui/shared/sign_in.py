@@ -13,6 +13,7 @@ LONGEST = 100_000  # bytes of the file
 SHARED, OWN = ("redirect_uri", "cookie_secret"), ("client_id", "client_secret", "server_metadata_url")
 SHORTEST_SECRET = 32  # characters, by which cookies are signed
 CALLBACK = "/oauth2callback"
+REFUSED, UNREACHABLE = "refused", "unreachable"  # why nobody is signed in, in the page's address
 
 
 @dataclass(frozen=True)
