@@ -61,6 +61,7 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     source, is_local = _source(name)
     transformers = uses_torchvision("transformers")
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # what is wrong is said here, in a sentence
     how = {"trust_remote_code": False, "local_files_only": is_local}
     try:
         _check_numbers(transformers.PretrainedConfig.get_config_dict(source, **how)[0], "config.json")
@@ -173,17 +174,24 @@ def _model(
         "use_safetensors": True,
         "dtype": dtype,
         "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are refused below, in words
         **how,
     }
     if checkpoint:
         with _folder_of(config, Path(checkpoint)) as folder:
-            model, found = classifier.from_pretrained(folder, **options | {"local_files_only": True})
+            model, loading = classifier.from_pretrained(folder, **options | {"local_files_only": True})
     else:
-        model, found = classifier.from_pretrained(source, **options)
-    if missing := sorted(found["missing_keys"]):
+        model, loading = classifier.from_pretrained(source, **options)
+    if wrong := sorted(loading["mismatched_keys"]):
+        name, stored, configured = wrong[0]
+        raise LoadError(
+            f"{(checkpoint or source)[-80:]!r} does not fit its config.json: {name[:80]!r} has the shape "
+            f"{tuple(stored)} in the files and {tuple(configured)} by the configuration; correct one of them."
+        )
+    if missing := sorted(loading["missing_keys"]):
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        told = f"lacks {missing[0]!r}{more}, so it is not a trained {kind.title}; choose one that is."
-        raise LoadError(f"{(checkpoint or source)[-80:]!r} {told}")
+        fault = f"lacks {missing[0]!r}{more}, so it is not a trained {kind.title}; choose one that is."
+        raise LoadError(f"{(checkpoint or source)[-80:]!r} {fault}")
     return model, dtype
 
 

@@ -90,8 +90,9 @@ class _Chain:
     """Evaluates nodes that read only tensors of the model."""
 
     def __init__(self, model: Analysed):
-        program, network = model.graph.program, model.subject.model
-        assert program is not None
+        program, coupling, network = model.graph.program, model.graph.coupling, model.subject.model
+        assert program is not None and coupling is not None
+        self._values = coupling.values
         self._names = program.tensors
         self._own: dict[str, Any] = dict(program.constants)
         self._own |= dict(network.named_parameters(remove_duplicate=False))
@@ -113,6 +114,10 @@ class _Chain:
             name = self._names[node.name]
             tensor = self.tensor(name)
             return tensor * zeros[name] if name in zeros else tensor.clone()
+        if isinstance(
+            known := self._values.get(node.name), int | float
+        ):  # a size of the input, for one sample
+            return known
 
         def look_up(item: Any) -> Any:
             return fx.node.map_arg(item, lambda n: self.value(n, zeros))

@@ -30,6 +30,7 @@ from explorer.compaction.compact import compact
 from explorer.errors import ExplorerError
 from explorer.exporters.export import export
 from explorer.exporters.input_sizes import sized
+from explorer.exporters.load_pruned import holds
 from explorer.graph.analysed import Analysed, analyse
 from explorer.lessons.experiment import masked_by_hand
 from explorer.loaders.foreign_forward import led
@@ -117,7 +118,22 @@ FAMILIES = {
         | {"ffn_dim": INNER, "word_embed_proj_dim": WIDTH},
     ),
     "phi": Family("PhiForCausalLM", "PhiConfig"),
+    "phi3": Family(
+        "Phi3ForCausalLM", "Phi3Config", SHARED | {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    ),
+    "qwen3": Family("Qwen3ForCausalLM", "Qwen3Config", SHARED | {"head_dim": 8}),
+    "mixtral": Family("MixtralForCausalLM", "MixtralConfig", SHARED | {"num_local_experts": 4}),
+    "mamba": Family(
+        "MambaForCausalLM",
+        "MambaConfig",
+        {"vocab_size": 96, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "state_size": 4},
+    ),
     "bert": Family("BertForMaskedLM", "BertConfig"),
+    "deberta": Family(
+        "DebertaV2ForMaskedLM",
+        "DebertaV2Config",
+        TEXT | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 8},
+    ),
     "roberta": Family(
         "RobertaForMaskedLM", "RobertaConfig", TEXT | {"pad_token_id": 1, "max_position_embeddings": 26}
     ),
@@ -233,13 +249,10 @@ def at_lengths(name: str, model: Analysed, folder: Path) -> tuple[float, bool]:
 
     Half of the heads and neurons are cut. The width is left out: zeros in it would change what norms see.
     """
-    opened_up = sized(model).model
-    is_any = opened_up.graph.any_size
-    found = []
-    for tokens in LENGTHS:
-        known = opened_up if is_any else opened(name, folder, tokens)
-        found.append(_from_own_code(known, tokens))
-    return max(found), is_any
+    found = sized(model)
+    fits = {tokens: all(holds(one, (2, tokens)) for one in found.conditions) for tokens in LENGTHS}
+    models = {tokens: found.model if fits[tokens] else opened(name, folder, tokens) for tokens in LENGTHS}
+    return max(_from_own_code(models[tokens], tokens) for tokens in LENGTHS), all(fits.values())
 
 
 def _from_own_code(model: Analysed, tokens: int) -> float:

@@ -171,6 +171,24 @@ def test_a_folder_of_transformers_says_how_many_heads_and_neurons_are_left(
     assert (tmp_path / "tokenizer.json").is_file()
 
 
+def test_a_folder_says_how_many_heads_are_left_of_one_matrix_for_queries_keys_and_values(
+    transformers, tmp_path
+):
+    sizes = {"num_key_value_heads": 2, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    model = analyse(
+        load(f"hf:{written(tmp_path / 'm', transformers, 'Phi3ForCausalLM', 'Phi3Config', **sizes)}")
+    )
+    names = [name for name, group in model.profile.free_groups.items() if group.is_of_heads]
+    recipe = Recipe(channels=dict.fromkeys(names[1:], 0.5))
+    zipfile.ZipFile(io.BytesIO(export(model, recipe, "transformers"))).extractall(tmp_path / "small")
+    own = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "small", local_files_only=True).eval()
+    assert [group.rpartition("#")[2] for group in names[1:]] == ["queries"]
+    assert (own.config.num_attention_heads, own.config.num_key_value_heads) == (2, 2)
+    tokens = model.subject.example[:1, :5]
+    cached, whole = (own.generate(tokens, max_new_tokens=4, use_cache=c) for c in (True, False))
+    assert torch.equal(cached, whole)
+
+
 def test_a_folder_says_that_the_width_is_cut_where_that_of_a_head_is_said_apart(
     causal, transformers, tmp_path
 ):
@@ -316,6 +334,15 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path, transformers, texts):
         LoadError, match=r"The tokenizer has 296 tokens, but the model's table has rows for 280"
     ):
         load(f"hf:{folder}", data=f"text:{texts}")
+
+
+@pytest.mark.parametrize("key, value", [("hidden_size", 48), ("num_key_value_heads", 4)])
+def test_files_that_do_not_fit_their_configuration_are_refused_in_one_sentence(key, value, own_folder, capfd):
+    config = json.loads((own_folder / "config.json").read_text())
+    (own_folder / "config.json").write_text(json.dumps(config | {key: value}))
+    with pytest.raises(LoadError, match=r"does not fit its config\.json: '.*' has the shape \(") as refused:
+        load(f"hf:{own_folder}")
+    assert "\n" not in str(refused.value) and "MISMATCH" not in "".join(capfd.readouterr())
 
 
 def test_a_model_without_its_trained_head_is_refused(own_folder):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import safetensors.torch
-from apps import sent
+from apps import sent, until
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
@@ -183,7 +183,9 @@ def test_a_model_without_data_shows_everything_but_accuracy():
     shown = sent(app)["cards"]
     assert shown["Same answer as the dense model"]["value"].endswith(" %")
     assert shown["Parameters"]["value"].endswith("k")
-    assert any("came without data" in caption.value for caption in app.caption)
+    assert any("agreement with the dense model" in caption.value for caption in app.caption)
+    words = until(app, lambda app: "Each point is measured, on all 128" in str(sent(app).get("curve")))
+    assert words is not None
     assert not app.error and not app.warning
 
 

@@ -203,9 +203,11 @@ def _of_layers(call: Call, source: Labelled, dims: set[int], why: str) -> Arrays
 
 @rule("cat", "concat", "concatenate")
 def cat(call: Call) -> Arrays:
-    parts: list[Labelled] = call.args[0]
-    rank = len(parts[0].shape)
+    rank = len(call.out.shape)
     dim = call.arg(1, "dim", 0) % rank
+    parts: list[Labelled] = [part for part in call.args[0] if part.meta.numel()]  # an empty one adds nothing
+    if not parts:
+        return ()
     across = []
     for part in parts:
         along = [a for a in part.arrays if dim in varying(a)]

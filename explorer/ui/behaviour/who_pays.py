@@ -145,7 +145,7 @@ def _facts(known: WhoPays) -> list[tuple[str, str, list[str], str]]:
 def _titles() -> Hashable:
     """Return a value that changes when other kinds of groups can be chosen."""
     known = _known()
-    return _key(), tuple(kind.title for kind in known.kinds) if known else ()
+    return _key(), tuple(kind.title for kind in known.kinds) if known else None
 
 
 def _kinds() -> dict[str, GroupedChange]:

@@ -4,10 +4,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import streamlit as st
-
 from ...background.jobs import JobState
 from ...background.lane import Lane
+from ...engine.agreement import with_agreement
 from ...errors import is_crash
 from ...figures.curve_comparison import curve_comparison
 from ...figures.live_marks import with_live_marks
@@ -91,11 +90,6 @@ def _begin(asked: curve_question.Question) -> JobState:
 
 def draw() -> None:
     """Draw the question, and the figure, which grows in place while it is measured."""
-    if session.subject().task is None:
-        st.caption(
-            "This model came without data, so nothing is measured; add some with --data when starting."
-        )
-        return
     bring_plotly()
     curve_question.draw()
     value = LiveValue("figure", _curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
@@ -135,8 +129,9 @@ def _shown(figure: Any, asked: curve_question.Question, words: dict[str, Any]) -
     figure.update_layout(height=None, margin=MARGIN, showlegend=False)
     figure.update_xaxes(ticklabelstandoff=AWAY)
     subject = session.subject()
-    assert subject.task is not None  # see draw
-    decides = metrics_of(subject.task)[0]
+    task = with_agreement(session.model()).subject.task
+    assert task is not None
+    decides = metrics_of(task)[0]
     with_live_marks(figure, asked.axis, subject.id, decides.name, decides.unit)
     figure.layout.meta["title"] = figure.layout.title.text
     figure.layout.title = None

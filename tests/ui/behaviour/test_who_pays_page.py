@@ -130,4 +130,6 @@ def test_a_model_without_data_is_compared_with_the_dense_one(offered):
     assert "came without data" in " ".join(info.value for info in app.info)
     assert "Cosine similarity to the dense model" in {metric.label for metric in app.metric}
     assert 0 < len(app.dataframe[0].value) <= 12
+    assert "not divided into groups" in str([caption.value for caption in app.caption])
+    assert charts(app) == {}
     fine(app)
