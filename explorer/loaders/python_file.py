@@ -23,6 +23,7 @@ from ..machine.foreign_code import failure, note_file
 from ..machine.kept_settings import kept_settings
 from ..machine.optional_packages import with_operators
 from ..registry import LOADERS
+from ..values.identity import judged_id
 from ..values.inputs import in_one_row, sizes
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import as_taken, led, one_by_one
@@ -78,11 +79,13 @@ def python_file(name: str, *, checkpoint: str | None = None) -> Subject:
     made = f" {masks} masks of torch.nn.utils.prune are made permanent." if masks else ""
     about = f"{factory} of {path.name}, {origin}.{made}{_told(inputs)}"
     subject = subject_of(model, f"{path.name}:{factory}", form, about, code=path.read_bytes())
-    pick = picking(getattr(model, DECLARED, getattr(file, DECLARED, None)), subject.name)
-    if pick is not None:
-        with torch.inference_mode():
-            check_pick(pick, model(subject.example), subject.name)
-    return replace(subject, outputs=pick)
+    wanted = getattr(model, DECLARED, getattr(file, DECLARED, None))
+    pick = picking(wanted, subject.name)
+    if pick is None:
+        return subject
+    with torch.inference_mode():
+        check_pick(pick, model(subject.example), subject.name)
+    return replace(subject, outputs=pick, id=judged_id(subject.id, wanted))
 
 
 class _AsWritten(SourceFileLoader):

@@ -25,6 +25,19 @@ def subject_id(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
+def judged_id(own: str, wanted: Any) -> str:
+    """Return the id of a model of which not all outputs are judged.
+
+    Args:
+        own: its id.
+        wanted: a key, a place, or a function that picks what is judged.
+    """
+    digest = hashlib.sha256(own.encode())
+    for word in _Words().all_of(wanted):
+        digest.update(word)
+    return digest.hexdigest()[:16]
+
+
 def weights_id(model: nn.Module) -> str:
     """Return a hash of printed architecture and weights alone: enough if the architecture is known by
     name.

@@ -185,3 +185,35 @@ def test_a_file_whose_package_needs_torchvision_is_read_once_more(folder):
     words = [sys.executable, "-m", "explorer", "profile", "mine.py:make"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0 and "linear" in done.stdout, done.stderr
+
+
+SAME_NET = """
+from torch import nn
+import torch
+input_shape = (6,)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a = nn.Linear(6, 4)
+    def forward(self, x): return {"one": self.a(x), "two": -self.a(x)}
+def make(): return Net()
+"""
+
+
+def test_two_choices_of_outputs_are_two_models(tmp_path):
+    """Otherwise what was measured of one would be shown for the other. The control is the same choice."""
+    choices = [
+        "",
+        'outputs = "one"',
+        'outputs = "two"',
+        "outputs = lambda d: d['one']",
+        'outputs = "one"  # again',
+    ]
+    ids = []
+    for place, choice in enumerate(choices):
+        (tmp_path / f"net{place}").mkdir()
+        file = tmp_path / f"net{place}" / "net.py"
+        file.write_text(f"{SAME_NET}\n{choice}\n")
+        ids.append(load(f"{file}:make").id)
+    assert len(set(ids[:4])) == 4 and ids[4] == ids[1]
