@@ -26,7 +26,7 @@ from .heads import classes_of
 from .hf_kinds import TAKEN, TWO_INPUTS, ModelKind, kind_of
 from .hf_pairs import NOTE, pair_form, way_for_pair
 from .hf_text import form_for, text_form, way_for, window_of
-from .number_format import SHORT, in_float32, number_format
+from .number_format import SHORT, check_unquantised, in_float32, number_format
 from .pt_weights import convert
 from .weight_files import weights_file
 
@@ -179,8 +179,10 @@ def _model(
     }
     if checkpoint:
         with _folder_of(config, Path(checkpoint)) as folder:
+            check_unquantised(Path(folder))
             model, loading = classifier.from_pretrained(folder, **options | {"local_files_only": True})
     else:
+        check_unquantised(Path(source))
         model, loading = classifier.from_pretrained(source, **options)
     if wrong := sorted(loading["mismatched_keys"]):
         name, stored, configured = wrong[0]

@@ -1,6 +1,7 @@
 """The number format of a model of transformers: float32, or that of its files if it is large."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,8 +10,30 @@ from torch import Tensor, nn
 from ..errors import LoadError
 from .foreign_forward import Forward, Way
 from .foreign_model import check_size
+from .weight_files import read_forms
 
 SHORT = (torch.bfloat16, torch.float16)
+WHOLE_WEIGHTS = {"F64", "F32", "F16", "BF16"}  # as safetensors names them
+
+
+def check_unquantised(folder: Path) -> None:
+    """Refuse a folder whose matrices are numbers of 8 bits or fewer: without their scales, which lie beside
+    them, they would be read as other weights.
+
+    Raises:
+        LoadError: there is such a matrix.
+    """
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            forms = read_forms(file)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # whoever reads it says why
+            continue
+        for name, form in forms.items():
+            if len(form.shape) == 2 and name.endswith("weight") and form.dtype not in WHOLE_WEIGHTS:
+                raise LoadError(
+                    f"{file.name[:80]!r} holds {name[:80]!r} as {form.dtype}, so its weights are quantised; "
+                    "give the folder of the model before it was quantised."
+                )
 
 
 def number_format(make: Callable[[torch.dtype], nn.Module], config: Any, name: str) -> torch.dtype:

@@ -1,12 +1,14 @@
 """A model that is too large in float32 stays in the format of its files, mapped; all else works as ever."""
 
 import io
+import shutil
 import zipfile
 
 import pytest
 import torch
 from load.large_model import make
 from safetensors.torch import load as tensors_of
+from safetensors.torch import save_file
 
 from explorer.audit.audit import audit
 from explorer.engine.conditions import Conditions
@@ -57,6 +59,20 @@ def test_where_it_fits_it_is_in_float32_and_half_the_limit_is_too_small(folder, 
     monkeypatch.setenv(LIMIT, str(weights // 3))
     with pytest.raises(LoadError, match="too large"):
         load(f"hf:{place}@8")
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+def test_quantised_weights_are_refused(folder, tmp_path, dtype):
+    """Read as fractions they would be other weights. The control is the folder as it was."""
+    for file in folder[0].iterdir():
+        shutil.copyfile(file, tmp_path / file.name)
+    assert load(f"hf:{tmp_path}@8").task is None
+    file = sorted(tmp_path.glob("*.safetensors"))[0]
+    tensors = tensors_of(file.read_bytes())
+    name = next(name for name, tensor in tensors.items() if tensor.dim() == 2)
+    save_file(tensors | {name: tensors[name].to(dtype)}, file, {"format": "pt"})
+    with pytest.raises(LoadError, match="so its weights are quantised; give the folder"):
+        load(f"hf:{tmp_path}@8")
 
 
 def test_the_effect_of_a_format_that_it_is_in_already_is_refused(large):
