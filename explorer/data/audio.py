@@ -46,8 +46,7 @@ def audio(
     path: str = "", reader: Reader = ANY, *, samples: int = 2000, rate: int = 0, classes: str = ""
 ) -> Task:
     """A folder of sounds (WAV, 16 bits) with a subfolder for each class, or with train/, val/ and test/ that
-    hold such subfolders; sounds without subfolders have no labels, and agreement with the dense model is
-    measured.
+    hold such subfolders; sounds outside of subfolders have no labels.
 
     Args:
         path: of the folder. Channels are averaged; longer sounds are cut, shorter ones padded with silence.

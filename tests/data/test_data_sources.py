@@ -183,7 +183,7 @@ def test_names_that_say_too_little_are_not_matched():
 
 
 def test_another_number_of_classes_is_one_sentence(pets):
-    with pytest.raises(LoadError, match=r"Data set 'folder:.*' has 3 classes, but 'tiny' knows 5\."):
+    with pytest.raises(LoadError, match=r"'folder:.*' has 3 classes, but 'tiny' knows 5; inputs without"):
         with_data(tiny(classes=5), f"folder:{pets}")
 
 
@@ -365,14 +365,14 @@ BYTES = np.zeros((4, 1, 4, 4), np.uint8)
 ARRAYS = {
     "'d.npz' holds a, b; it takes two arrays: inputs and targets, or x and y": {"a": BYTES, "b": BYTES},
     "'d.npz' has 4 inputs but 3 targets": {"x": BYTES, "y": [0, 1, 0]},
-    r"'y' in 'd\.npz' must be class numbers from 0, one for each input, got float64": {
+    r"'d\.npz' must be class numbers from 0, since the model gives scores, one for each input, got float64": {
         "x": BYTES,
         "y": [0.0, 1, 0, 1],
     },
     r"one for each input, got int64 of shape \(4, 3\)": {"x": BYTES, "y": np.zeros((4, 3), np.int64)},
     r"one for each input, got int64 of shape \(\)": {"x": BYTES, "y": np.int64(3)},
     r"one for each input, got int64 of shape \(0,\)": {"x": BYTES[:0], "y": np.zeros(0, np.int64)},
-    "must be class numbers from 0, got -1 to 1": {"x": BYTES, "y": [0, 1, -1, 1]},
+    "class numbers from 0, since the model gives scores, got -1 to 1": {"x": BYTES, "y": [0, 1, -1, 1]},
     "has targets up to 2, but there are 2 classes, numbered from 0": {"x": BYTES, "y": [0, 1, 2, 1]},
     r"'x' in 'd\.npz' must be bytes \(uint8\), pixels of 16 bits \(uint16\) or floats, got int64": {
         "x": BYTES.astype(np.int64),
