@@ -24,7 +24,7 @@ _seconds = Cache(64, "measured seconds of repairs")
 def is_repairable(model: Analysed, recipe: Recipe) -> bool:
     """The recipe removes something, asks for no repair of its own, and there is what a repair needs."""
     task = model.subject.task
-    trained = task is not None and bool(task.split("training"))
+    trained = task is not None and task.has("training")
     return recipe.after == "none" and not recipe.is_empty and model.graph.program is not None and trained
 
 

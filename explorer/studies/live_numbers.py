@@ -43,7 +43,7 @@ def live_numbers(
         ExplorerError: there is no training data, or too few different recipes leave so many parameters.
     """
     task = model.subject.task
-    if task is None or task.split("training") is None:
+    if task is None or not task.has("training"):
         raise ExplorerError(
             f"{model.subject.name!r} has no training data, so nothing can be retrained; add some with --data."
         )

@@ -104,7 +104,7 @@ def repair_table(
         ExplorerError: there is no training data, or no channels can be removed.
     """
     task = model.subject.task
-    if task is None or task.split("training") is None or not model.profile.free_groups:
+    if task is None or not task.has("training") or not model.profile.free_groups:
         raise ExplorerError(f"{model.subject.name!r} has no training data, or no channels to remove.")
     conditions = replace(conditions, latency=False, split="tuning")
     small = Analysed(with_training(model.subject, plan.training), model.graph)

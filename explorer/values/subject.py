@@ -62,6 +62,20 @@ class Preset:
     rate: int = 0
 
 
+@dataclass(frozen=True)
+class EverySplit:
+    """Makes any of the three splits, so that none has to be made in order to know whether there is one.
+
+    Args:
+        make: its name -> the split.
+    """
+
+    make: Callable[[str], Split]
+
+    def __call__(self, name: str) -> Split:
+        return self.make(name)
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """The data that a model is evaluated on; splits are created or read when they are first needed.
@@ -152,6 +166,10 @@ class Task:
             assert self.load_split is not None
             self._splits[name] = self.load_split(name)
         return self._splits[name]
+
+    def has(self, name: Literal["training", "tuning", "held_out"]) -> bool:
+        """Whether there are samples of a split."""
+        return isinstance(self.load_split, EverySplit) or bool(self.split(name))
 
     def example(self, batch: int = 2) -> Tensor:
         """Return a (batch, *shape) input, created without opening the data: random tokens, or floats of zero

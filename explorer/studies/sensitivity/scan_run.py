@@ -100,7 +100,7 @@ class ScanRun:
                 f"A scan cannot measure {names_of(self._task)[0]}, which needs all samples at once or the "
                 "whole model; choose another metric first, with --metric."
             )
-        if plan.is_repaired and not (model.graph.program and self._task.split("training")):
+        if plan.is_repaired and not (model.graph.program and self._task.has("training")):
             raise ExplorerError(NO_REPAIR)
         self._split = judged_split(model, self._conditions)
         self._looks = (look_schedule if plan.tolerance is None else looks)(len(self._split))

@@ -21,7 +21,7 @@ REPAIR = "least_squares"  # wins back most of all that ask for no training
 def best_repair(subject: Subject) -> str:
     """Return the repair after a cut that wins back most without training; it takes training inputs."""
     task = subject.task
-    return REPAIR if task is not None and task.split("training") is not None else "none"
+    return REPAIR if task is not None and task.has("training") else "none"
 
 
 @dataclass(frozen=True)

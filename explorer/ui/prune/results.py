@@ -139,7 +139,7 @@ def rescue(report: Report, subject: Subject) -> str | None:
         return None
     if abs(drop.estimate) < BAD_MARGINS * drop.margin:
         return None
-    if task is None or task.split("training") is None:
+    if task is None or not task.has("training"):
         return None
     if recipe.after == "none":
         return WIN_BACK

@@ -50,7 +50,7 @@ def repair_of_scans() -> str:
 
 def _can_repair() -> bool:
     task, model = session.subject().task, session.model()
-    return task is not None and bool(task.split("training")) and model.graph.program is not None
+    return task is not None and task.has("training") and model.graph.program is not None
 
 
 def _key(bank: Graded) -> Hashable:

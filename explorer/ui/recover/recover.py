@@ -53,7 +53,7 @@ def _key() -> Hashable:
 def draw() -> None:
     """Draw the whole page."""
     task = session.subject().task
-    if task is None or task.split("training") is None:
+    if task is None or not task.has("training"):
         st.info(NO_DATA, icon=":material/info:")
         return
     if session.recipe().is_empty and _shown() is None:
