@@ -1,4 +1,4 @@
-"""Whether a task has a split is known without making it where all three are certain."""
+"""Whether a task has a split is known without making it, where all three are certain."""
 
 import pytest
 import torch
@@ -11,28 +11,28 @@ SPLITS = ("training", "tuning", "held_out")
 
 
 @pytest.fixture
-def made() -> list[str]:
+def calls() -> list[str]:
     return []
 
 
 @pytest.fixture
-def make(made):
+def make(calls):
     def load(name: str) -> Split:
-        made.append(name)
+        calls.append(name)
         return Split(torch.zeros(4, 3), torch.zeros(4, dtype=torch.int64))
 
     return load
 
 
-def test_a_certain_split_is_not_made(make, made):
+def test_a_certain_split_is_not_made(make, calls):
     task = Task("own", load_split=EverySplit(make))
-    assert all(map(task.has, SPLITS)) and made == []
-    assert len(task.split("training")) == 4 and made == ["training"]
+    assert all(map(task.has, SPLITS)) and calls == []
+    assert len(task.split("training")) == 4 and calls == ["training"]
 
 
-def test_another_is_made(make, made):
+def test_another_is_made(make, calls):
     """The control."""
-    assert all(map(Task("own", load_split=make).has, SPLITS)) and made == list(SPLITS)
+    assert all(map(Task("own", load_split=make).has, SPLITS)) and calls == list(SPLITS)
     assert not Task("own", load_split=lambda name: None).has("training")
 
 
