@@ -8,11 +8,14 @@ function createShelf() {
   keepFocusInRow(document);
   keepFocus(document);
   keepFocusInPopover(document);
-  loadAgainWhereLost(window, {
+  const browser = {
     get storage() { return window.sessionStorage; },
     reload: () => window.location.reload(),
     now: () => Date.now(),
-  });
+    every: (pause, look) => setInterval(look, pause),
+  };
+  loadAgainWhereLost(window, browser);
+  loadAgainWhereEmpty(document, browser);
   const renderers = {}, values = { moves: 0, prospect: null, trail: [], headline: "" }, listeners = new Set(), mounted = new Map(), protocol = createProtocol();
 
   const put = (name, value) => {

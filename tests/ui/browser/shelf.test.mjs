@@ -7,7 +7,7 @@ function opened() {
   const history = { pushState: () => {}, replaceState: () => {} };
   const window = { history, location: {} }, marks = [];
   const document = { documentElement: { toggleAttribute: (name, on) => marks.push(`${name} ${on}`) }, createElement: () => ({}) };
-  const { shelf } = load(["history.js", "protocol.js", "shelf.js"], ["shelf"], { window, document, watchZoom: () => {}, loadAgainWhereLost: () => {}, keepFocusInRow: () => {}, keepFocus: () => {}, keepFocusInPopover: () => {}, followTheme: () => {} });
+  const { shelf } = load(["history.js", "protocol.js", "shelf.js"], ["shelf"], { window, document, watchZoom: () => {}, loadAgainWhereLost: () => {}, loadAgainWhereEmpty: () => {}, keepFocusInRow: () => {}, keepFocus: () => {}, keepFocusInPopover: () => {}, followTheme: () => {} });
   return { shelf, window, document, marks };
 }
 
