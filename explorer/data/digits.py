@@ -9,7 +9,7 @@ from ..errors import LoadError, UnknownNameError
 from ..machine import paths
 from ..registry import DATA
 from ..values.samples import Split
-from ..values.subject import EverySplit, Normalisation, Task
+from ..values.subject import Normalisation, Task
 
 SOURCE = (
     "UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998), "
@@ -46,7 +46,7 @@ def digits() -> Task:
         name="digits",
         shape=(1, 8, 8),
         class_names=tuple(str(digit) for digit in range(10)),
-        load_split=EverySplit(load_split),
+        load_split=load_split,
         normalisation=Normalisation(scale=1 / 16, mean=(0.305,), std=(0.376,)),
         note="Small data: 450 samples a split say about 2.5 points either way.",
         source=SOURCE,

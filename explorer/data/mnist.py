@@ -10,7 +10,7 @@ from ..errors import LoadError, UnknownNameError
 from ..machine import paths
 from ..registry import DATA
 from ..values.samples import Split
-from ..values.subject import EverySplit, Normalisation, Task
+from ..values.subject import Normalisation, Task
 
 SOURCE = "The MNIST database of handwritten digits (LeCun, Cortes and Burges 1998), http://yann.lecun.com/exdb/mnist"
 SAMPLES, SIDE = 70_000, 28
@@ -56,7 +56,7 @@ def mnist() -> Task:
         name="mnist",
         shape=(1, SIDE, SIDE),
         class_names=tuple(str(digit) for digit in range(10)),
-        load_split=EverySplit(load_split),
+        load_split=load_split,
         normalisation=Normalisation(scale=1 / 255, mean=(0.1307,), std=(0.3081,)),
         note="Real data: the tuning samples are the last 5,000 of the 60,000 training digits, shuffled.",
         source=SOURCE,

@@ -6,7 +6,7 @@ import torch
 from ..errors import UnknownNameError
 from ..registry import DATA
 from ..values.samples import Split
-from ..values.subject import EverySplit, Normalisation, Task
+from ..values.subject import Normalisation, SizedSplits, Task
 from .drawn_cache import Arrays, drawn_once
 from .shapes_distances import CLASSES
 from .shapes_drawing import SIZE, draw
@@ -51,7 +51,7 @@ def shapes() -> Task:
         name="shapes",
         shape=(3, 32, 32),
         class_names=CLASSES,
-        load_split=EverySplit(load_split),
+        load_split=SizedSplits(load_split, SAMPLES),
         normalisation=NORMALISATION,
         note="Drawn by the program: 5,000 tuning and 10,000 held-out samples from separate seeds.",
         source="explorer/data/shapes_drawing.py",

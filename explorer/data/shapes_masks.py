@@ -8,7 +8,7 @@ import torch
 from ..errors import UnknownNameError
 from ..registry import DATA
 from ..values.samples import Split
-from ..values.subject import EverySplit, Task
+from ..values.subject import SizedSplits, Task
 from .drawn_cache import Arrays, drawn_once
 from .shapes import CHUNK, NORMALISATION, SEEDS
 from .shapes_distances import CLASSES
@@ -46,7 +46,7 @@ def shapes_masks() -> Task:
         name="shapes-masks",
         shape=(3, SIZE, SIZE),
         class_names=("background", *CLASSES),
-        load_split=EverySplit(load_split),
+        load_split=SizedSplits(load_split, SAMPLES),
         normalisation=NORMALISATION,
         note="Drawn by the program: 2,000 tuning and 4,000 held-out samples from separate seeds.",
         source="explorer/data/shapes_drawing.py",

@@ -8,7 +8,7 @@ import torch
 from ..errors import UnknownNameError
 from ..registry import DATA
 from ..values.samples import Split
-from ..values.subject import EverySplit, Task
+from ..values.subject import SizedSplits, Task
 from .drawn_cache import Arrays, drawn_once
 from .grid_boxes import boxes_of, detection_loss
 from .scenes_drawing import NOTHING, PLACES, SCENE, draw_scene
@@ -54,7 +54,7 @@ def shapes_scenes() -> Task:
         name="shapes-scenes",
         shape=(3, SCENE, SCENE),
         class_names=CLASSES,
-        load_split=EverySplit(load_split),
+        load_split=SizedSplits(load_split, SAMPLES),
         normalisation=NORMALISATION,
         note="Drawn by the program: 2,000 tuning and 4,000 held-out samples from separate seeds.",
         source="explorer/data/scenes_drawing.py",

@@ -7,7 +7,7 @@ from ..errors import LoadError, UnknownNameError
 from ..machine import paths
 from ..registry import DATA
 from ..values.samples import Split
-from ..values.subject import EverySplit, Normalisation, Task
+from ..values.subject import Normalisation, Task
 from ..values.text import TextForm, Tokens
 from .byte_pairs import BytePairs
 from .text_windows import document_of, next_token_windows
@@ -96,7 +96,7 @@ def stdlib() -> Task:
     return Task(
         name="stdlib",
         shape=(LENGTH,),
-        load_split=EverySplit(load_split),
+        load_split=load_split,
         normalisation=Normalisation(whole=True),
         note="Real code: whole files are tuning or held out, and intervals treat a file as one sample.",
         source=SOURCE,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..graph.analysed import Analysed
-from ..loaders.random_inputs import NAME, NOTE
+from ..loaders.random_inputs import NOTE
 from ..machine.cache import Cache
 from ..machine.environment import environment
 from ..measuring.class_order import wrong_order
@@ -97,7 +97,7 @@ def measure(
     check_exact(model.subject, conditions.dtype)
     dense = dense_candidate(model, conditions.device)
     report = _report(model, recipe, conditions, dense, pruned)
-    if model.subject.task is None or model.subject.task.name == NAME:
+    if model.subject.task is None or model.subject.task.note == NOTE:
         report = replace(report, notes=(*report.notes, NOTE))
     usual = trail is not None and not recipe.is_empty and conditions.dtype == "float32"
     forward = resumed(trail, pruned.model, dense.model, model.graph) if trail and usual else None

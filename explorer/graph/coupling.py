@@ -15,7 +15,7 @@ from ..errors import GraphError
 from ..values.profile import Group
 from .known_positions import known_positions
 from .labels import Labelled, Ties, varying
-from .nodes import IGNORED, layer_of, op_name, where
+from .nodes import IGNORED, is_of_func, layer_of, op_name, where
 from .program import Counted, Program, Shaped, alone, output_of, plain
 from .refusals import READS_VALUES, reads_values, uncuttable
 from .rules.call import RULES, Call, freeze_all, labelled
@@ -143,9 +143,7 @@ class Walk:
             return None
         if op_name(target) in READS_VALUES:
             raise GraphError(reads_values(node))
-        if "_functorch" in str(
-            getattr(target, "__module__", "")
-        ):  # a step of vmap, which changes the process
+        if is_of_func(target):
             raise GraphError(uncuttable(node))
         if not labelled([args, kwargs]) and not isinstance(target, torch._ops.OpOverload):
             return target(*args, **kwargs)

@@ -1,7 +1,7 @@
 """Programs of earlier starts, on disk: a model that was traced once is not traced again.
 
-A program is used only if it gives the model's own answers to its example, so that a wrong one can at most
-cost time.
+A program is used only if it gives the model's own answers to its example: the id of a model, which names the
+file, is not trusted alone.
 """
 
 import contextlib

@@ -29,6 +29,11 @@ def op_name(target: Any) -> str:
     return packet.__name__ if packet is not None else ""
 
 
+def is_of_func(target: Any) -> bool:
+    """Whether it is a step of torch.func, such as vmap, which changes the process while it runs."""
+    return "_functorch" in str(getattr(target, "__module__", ""))
+
+
 def where(node: fx.Node) -> str:
     """Return the dotted name of the module in which a node was traced, "the model" at the top."""
     if WHERE in node.meta:

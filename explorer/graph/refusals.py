@@ -4,7 +4,7 @@ from torch import fx
 from torch._ops import HigherOrderOperator
 
 from ..machine.foreign_code import place_of
-from .nodes import WHOLE, where
+from .nodes import WHOLE, is_of_func, where
 
 ONLY_WEIGHTS = "only unstructured pruning is possible"
 READS_VALUES = ("item", "_local_scalar_dense")
@@ -37,7 +37,7 @@ def _decides(who: str) -> str:
 
 def uncuttable(node: fx.Node) -> str:
     """Return the sentence for a node that is no operator: it holds a graph of its own."""
-    if "_functorch" in str(getattr(node.target, "__module__", "")):
+    if is_of_func(node.target):
         return f"{_forward_of(node)} uses torch.func, such as vmap, which cannot be cut, so {ONLY_WEIGHTS}."
     reader = next((user for user in node.users if isinstance(user.target, HigherOrderOperator)), None)
     if reader is None:

@@ -37,7 +37,7 @@ def openings(subject: Subject, store: Store, *, past: bool = False) -> int:
 
 def has_held_out(subject: Subject) -> bool:
     """Whether there is data that no decision was based on."""
-    return subject.task is not None and subject.task.split("held_out") is not None
+    return subject.task is not None and subject.task.has("held_out")
 
 
 def said(times: int) -> str:

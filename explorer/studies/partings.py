@@ -2,7 +2,7 @@
 the dense model, ranges of the target, positions and frequency of tokens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,7 +69,7 @@ def _of_pixels(task: Task, targets: Any) -> tuple[Parting, ...]:
         return found.view(len(found), 3, -1).transpose(1, 2)
 
     def name(number: int) -> str:
-        return task.class_names[number] if number < len(task.class_names) else f"class {number}"
+        return named(task.class_names, number, "class")
 
     return (Parting("Classes of pixels", name, Metric("iou", "IoU", rows, _union, unit="%"), rows, 3),)
 
@@ -115,7 +115,7 @@ def _of_labels(task: Task, targets: Any) -> tuple[Parting, ...]:
         return torch.cat([parts, parts[..., :1] + parts[..., 2:]], -1)
 
     def name(number: int) -> str:
-        return task.class_names[number] if number < len(task.class_names) else f"label {number}"
+        return named(task.class_names, number, "label")
 
     def value(sums: Tensor) -> Tensor:
         return f1_of(*sums[..., :3].unbind(-1))
@@ -138,7 +138,7 @@ def _of_dense_answers(task: Task, targets: Any) -> tuple[Parting, ...]:
         return _summed(groups, torch.stack([same, torch.ones_like(same)], -1), classes)
 
     def name(number: int) -> str:
-        return task.class_names[number] if number < len(task.class_names) else f"answer {number}"
+        return named(task.class_names, number, "answer")
 
     metric = Metric("same_answer", "same answer", rows, ratio_of_two, unit="%", needs="dense")
     return (Parting("Answers of the dense model", name, metric, rows),)
@@ -236,6 +236,15 @@ def _frequency(tokens: Tensor) -> tuple[Tensor, list[int]]:
 
 
 # --------------------------------------------------------------------------- groups
+
+
+def named(class_names: Sequence[str], number: int, kind: str) -> str:
+    """Return the name of a class, or its number if it has none.
+
+    >>> named(("cat",), 0, "class"), named(("cat",), 1, "label")
+    ('cat', 'label 1')
+    """
+    return class_names[number] if number < len(class_names) else f"{kind} {number}"
 
 
 def edges_of(values: Tensor, groups: int) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from ..values.metric import Metric
-from .partings import RANGES, Parting, between, edges_of
+from .partings import RANGES, Parting, between, edges_of, named
 
 MOST_CLASSES = 1000
 
@@ -54,5 +54,5 @@ def target_groups(targets: Any, class_names: tuple[str, ...] = ()) -> TargetGrou
         names = tuple(between(edges, number) for number in range(len(edges) + 1))
         return TargetGroups("Ranges of the target", names, torch.bucketize(values.double(), edges))
     count = max(len(class_names), int(values.max()) + 1)
-    names = tuple(class_names[n] if n < len(class_names) else f"class {n}" for n in range(count))
+    names = tuple(named(class_names, number, "class") for number in range(count))
     return TargetGroups("Classes", names, values.long())

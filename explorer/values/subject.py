@@ -63,14 +63,16 @@ class Preset:
 
 
 @dataclass(frozen=True)
-class EverySplit:
-    """Makes any of the three splits, so that none has to be made in order to know whether there is one.
+class SizedSplits:
+    """Makes splits whose sizes are known, so that none has to be made only to be counted.
 
     Args:
-        make: its name -> the split.
+        make: the name of a split -> the split.
+        sizes: the name of a split -> samples.
     """
 
     make: Callable[[str], Split]
+    sizes: Mapping[str, int]
 
     def __call__(self, name: str) -> Split:
         return self.make(name)
@@ -167,9 +169,16 @@ class Task:
             self._splits[name] = self.load_split(name)
         return self._splits[name]
 
+    def size_of(self, name: Literal["training", "tuning", "held_out"]) -> int:
+        """Return how many samples a split has; 0 if there is none."""
+        if isinstance(self.load_split, SizedSplits):
+            return self.load_split.sizes[name]
+        split = self.split(name)
+        return len(split) if split is not None else 0
+
     def has(self, name: Literal["training", "tuning", "held_out"]) -> bool:
         """Whether there are samples of a split."""
-        return isinstance(self.load_split, EverySplit) or bool(self.split(name))
+        return self.size_of(name) > 0
 
     def example(self, batch: int = 2) -> Tensor:
         """Return a (batch, *shape) input, created without opening the data: random tokens, or floats of zero

@@ -1,11 +1,11 @@
-"""Whether a task has a split is known without making it, where all three are certain."""
+"""How many samples a split has is known without making it, where its size is."""
 
 import pytest
 import torch
 
 from explorer.registry import DATA
 from explorer.values.samples import Split
-from explorer.values.subject import EverySplit, Task
+from explorer.values.subject import SizedSplits, Task
 
 SPLITS = ("training", "tuning", "held_out")
 
@@ -24,9 +24,13 @@ def make(calls):
     return load
 
 
-def test_a_certain_split_is_not_made(make, calls):
-    task = Task("own", load_split=EverySplit(make))
-    assert all(map(task.has, SPLITS)) and calls == []
+SIZES = {"training": 4, "tuning": 4, "held_out": 0}
+
+
+def test_a_split_of_known_size_is_not_made(make, calls):
+    task = Task("own", load_split=SizedSplits(make, SIZES))
+    assert [task.has(name) for name in SPLITS] == [True, True, False] and task.size_of("tuning") == 4
+    assert calls == []
     assert len(task.split("training")) == 4 and calls == ["training"]
 
 
@@ -36,7 +40,8 @@ def test_another_is_made(make, calls):
     assert not Task("own", load_split=lambda name: None).has("training")
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "stdlib"])
-def test_data_that_comes_with_the_program_has_all_three(name):
+@pytest.mark.parametrize("name", ["shapes", "shapes-masks", "shapes-scenes"])
+def test_drawn_data_has_as_many_samples_as_it_says(name):
     task = DATA[name]()
-    assert all(task.has(split) and len(task.split(split)) for split in SPLITS)
+    assert isinstance(task.load_split, SizedSplits) and set(task.load_split.sizes) == set(SPLITS)
+    assert len(task.split("tuning")) == task.size_of("tuning") > 0

@@ -2,7 +2,7 @@
 // next Tab begins at the top of the page. Here it goes to the same element drawn again, to another one in the same place, or else to
 // the next one after that place; on another page to its heading.
 const FOCUS_WAIT_MS = 250; // in which an element may be drawn again
-const FOCUSABLE = "a[href], button:not(:disabled), input:not(:disabled), [tabindex='0']";
+const FOCUSABLE = "a[href], button:not(:disabled), input:not(:disabled), textarea, [tabindex='0']";
 
 function keepFocus(page, later = setTimeout) {
   let places = [], timer;

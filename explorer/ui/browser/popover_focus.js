@@ -2,11 +2,10 @@
 // taken into it, goes back to the button behind its last element or before its first one, and is there again when it closes.
 const POPOVER = "[data-testid=stPopoverBody]", OPENER = "[data-testid=stPopoverButton]";
 const SHOWN_MS = 100; // until what opens has its content
-const INSIDE = "a[href], button:not(:disabled), input:not(:disabled), textarea, [tabindex='0']";
 
 function keepFocusInPopover(page, later = setTimeout) {
-  let byKeys = false, entered, opener;
-  const stops = (body) => [...body.querySelectorAll(INSIDE)].filter((node) => node.tabIndex >= 0 && node.getClientRects().length);
+  let byKeys = false, entered, opener, timer;
+  const stops = (body) => [...body.querySelectorAll(FOCUSABLE)].filter((node) => node.tabIndex >= 0 && node.getClientRects().length);
   page.addEventListener("pointerdown", () => { byKeys = false; opener = undefined; }, true);
   page.addEventListener("keydown", (event) => {
     byKeys = true;
@@ -37,6 +36,7 @@ function keepFocusInPopover(page, later = setTimeout) {
     opener = button;
     first.focus();
   };
-  new MutationObserver(() => later(look, SHOWN_MS)).observe(page.body, { childList: true, subtree: true });
+  const soon = () => { timer = undefined; look(); };
+  new MutationObserver(() => { timer ??= later(soon, SHOWN_MS); }).observe(page.body, { childList: true, subtree: true });
   return look;
 }

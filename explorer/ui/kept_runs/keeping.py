@@ -210,9 +210,9 @@ def _known() -> Report | None:
     opened again.
     """
     subject, device = session.subject(), session.conditions().device
-    split = subject.task.split("held_out") if subject.task else None
+    samples = subject.task.size_of("held_out") if subject.task else 0
     dtype = computed_in(subject.model, session.conditions().dtype)
-    samples, where = len(split) if split else 0, environment(device) | {"dtype": dtype}
+    where = environment(device) | {"dtype": dtype}
     return store().get(RunKey.wanted(subject, session.recipe(), samples, "held_out", where))
 
 

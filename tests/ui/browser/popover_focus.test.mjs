@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { load } from "./scripts.mjs";
 
 class NoObserver { observe() {} }
-const { keepFocusInPopover } = load(["popover_focus.js"], ["keepFocusInPopover"], { MutationObserver: NoObserver });
+const { keepFocusInPopover } = load(["focus_keeper.js", "popover_focus.js"], ["keepFocusInPopover"], { MutationObserver: NoObserver });
 
 // A page with a button that opens a box with two fields over it.
 function opened() {
