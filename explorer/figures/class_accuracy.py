@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ..studies.behaviour import Behaviour, ClassChange
 from ..words import LABELS
-from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, tall, text
+from .style import AFTER, DENSE, GRID, REMOVED, STALE, figure, nothing, subtitled, tall, text
 
 SHOWN = 40  # number of classes; if there are more, those that changed most
 LEFT, RIGHT = (0.0, 0.62), (0.68, 1.0)
@@ -55,9 +55,7 @@ def class_accuracy(behaviour: Behaviour | None) -> go.Figure:
     if behaviour is None or not classes:
         return nothing(drawn)
     if len(classes) < len(behaviour.classes):
-        drawn.update_layout(
-            title_subtitle_text=f"the {len(classes)} of {len(behaviour.classes):,} classes that changed most"
-        )
+        subtitled(drawn, f"the {len(classes)} of {len(behaviour.classes):,} classes that changed most")
     names = [text(behaviour.name(change.number)) for change in classes]
     drawn.add_trace(_links(classes, names))
     drawn.add_trace(_dots(classes, names, "before", DENSE, "circle-open"))

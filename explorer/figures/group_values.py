@@ -9,7 +9,7 @@ from ..measuring.metric_words import change_unit, hover_form
 from ..studies.who_pays import GroupChange, GroupedChange
 from ..values.metric import Scale
 from .class_accuracy import LEFT, change_axis
-from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, tall, text
+from .style import AFTER, DENSE, REMOVED, STALE, figure, nothing, subtitled, tall, text
 
 SHOWN = 40  # groups; if there are more, those that changed most
 
@@ -42,8 +42,7 @@ def group_values(kind: GroupedChange | None) -> go.Figure:
     if kind is None or not groups:
         return nothing(drawn)
     if len(groups) < len(kind.groups):
-        told = f"the {len(groups)} of {len(kind.groups):,} groups that changed most"
-        drawn.update_layout(title_subtitle_text=told)
+        subtitled(drawn, f"the {len(groups)} of {len(kind.groups):,} groups that changed most")
     drawn.add_trace(_links(groups, scale))
     drawn.add_trace(_dots(groups, scale, "before", DENSE, "circle-open"))
     drawn.add_trace(_dots(groups, scale, "after", AFTER, "circle"))

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from ..values.report import LayerOutcome
 from ..words import LABELS
-from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, tall, text
+from .style import AFTER, DENSE, GRID, KEPT, figure, nothing, subtitled, tall, text
 
 LEFT, RIGHT = (0.0, 0.47), (0.53, 1.0)
 SHOWN = 60  # rows; if there are more layers, the largest
@@ -39,7 +39,8 @@ def layer_costs(outcomes: Sequence[LayerOutcome]) -> go.Figure:
     drawn.update_yaxes(autorange="reversed", type="category")
     if not layers:
         return nothing(drawn)
-    drawn.update_layout(title_subtitle_text=left_out or None)
+    if left_out:
+        subtitled(drawn, left_out)
     names = [text(layer.name) for layer in layers]
     zeros = any(layer.nonzero_params != layer.pruned_params for layer in layers)
     for field, panel, name, colour in (

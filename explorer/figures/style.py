@@ -70,6 +70,11 @@ def nothing(figure: go.Figure, why: str = NOTHING) -> go.Figure:
     return figure.add_annotation(text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False)
 
 
+def subtitled(figure: go.Figure, words: str) -> go.Figure:
+    """Add a line below the title, with room for it above a legend."""
+    return figure.update_layout(title_subtitle_text=words, margin={"t": 100})
+
+
 def without_legend(figure: go.Figure) -> go.Figure:
     """Remove the space for a legend between title and data."""
     return figure.update_layout(showlegend=False, margin={"t": 52})

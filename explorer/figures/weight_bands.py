@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from ..inspection.weight_bands import WeightBand
 from ..words import LABELS
-from .style import AFTER, DENSE, REMOVED, figure, nothing, text
+from .style import AFTER, DENSE, REMOVED, figure, nothing, subtitled, text
 
 NAMED = 40  # layers up to which each is named on the axis; if there are more, evenly spaced ones
 # whose green is the grey of "before" to people with deuteranopia
@@ -28,10 +28,8 @@ def weight_bands(bands: Sequence[WeightBand]) -> go.Figure:
         f"{LABELS['magnitude']}, log scale",
         height=480,
     )
-    drawn.update_layout(
-        title_subtitle_text="strong: the middle half, pale: from 5 to 95 %, line: the median",
-        barmode="overlay",
-    )
+    subtitled(drawn, "strong: the middle half, pale: from 5 to 95 %, line: the median")
+    drawn.update_layout(barmode="overlay")
     drawn.update_yaxes(type="log", exponentformat="power", dtick=1)
     if not filled:
         return nothing(drawn)

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from ..inspection.distributions import LayerHistogram, WeightHistogram
 from ..words import LABELS
-from .style import KEPT, REMOVED, figure, nothing, tall, text
+from .style import KEPT, REMOVED, figure, nothing, subtitled, tall, text
 
 
 def weight_distribution(histogram: WeightHistogram) -> go.Figure:
@@ -18,7 +18,7 @@ def weight_distribution(histogram: WeightHistogram) -> go.Figure:
         LABELS["layer"],
         height=tall(len(layers)),
     )
-    drawn.update_layout(title_subtitle_text="box: the middle half and the median, whiskers: from 5 to 95 %")
+    subtitled(drawn, "box: the middle half and the median, whiskers: from 5 to 95 %")
     drawn.update_xaxes(type="log", dtick="D2", exponentformat="power")
     drawn.update_yaxes(autorange="reversed", type="category")
     if not layers:

@@ -2,19 +2,20 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 import torch
 
-from explorer.figures import standalone
+from explorer.figures import standalone, style
 from explorer.figures.accuracy_curve import AXES, accuracy_curve
 from explorer.figures.channel_importance import channel_importance as importance_figure
 from explorer.figures.layer_costs import layer_costs, shown_layers
 from explorer.figures.layer_histogram import layer_histogram
 from explorer.figures.size_formats import size_formats
-from explorer.figures.style import AFTER, DENSE, KEPT, NOTHING, REMOVED, STALE
+from explorer.figures.style import AFTER, DENSE, KEPT, NOTHING, REMOVED, STALE, subtitled
 from explorer.figures.weight_distribution import weight_distribution
 from explorer.figures.weight_heatmap import weight_heatmap
 from explorer.inspection.distributions import (
@@ -297,3 +298,15 @@ def test_sizes_in_each_format_that_was_measured():
     quick = replace(REPORT, pruned=replace(HALF, size_bytes={"dense": 2400}))
     assert list(size_formats(quick).data[1].y) == [2400]
     assert [t.name for t in size_formats(LIVE).data] == ["dense model"]
+
+
+# with no legend, or with a margin of their own
+WITHOUT_LEGEND = {"style.py", "confusion.py", "weight_pattern.py", "weight_heatmap.py", "side_by_side.py"}
+
+
+def test_a_line_below_the_title_has_room_above_the_legend():
+    """It was written across the legend where both are there. The control is a figure without that line."""
+    plain = style.figure("title", "x", "y")
+    assert subtitled(style.figure("title", "x", "y"), "below").layout.margin.t >= plain.layout.margin.t + 20
+    files = Path(style.__file__).parent.glob("*.py")
+    assert {file.name for file in files if "title_subtitle_text" in file.read_text()} == WITHOUT_LEGEND

@@ -92,6 +92,7 @@ def take_place(epoch: str) -> bool:
         return False
     models.hand_over(before.owner, own.owner)
     before.owner, before.generation = own.owner, before.generation + 1
+    before.notice = own.notice  # what the address says now, not what an older one said
     st.session_state[KEY] = before
     return True
 

@@ -60,3 +60,19 @@ def test_an_address_that_was_written_only_where_it_differed_would_remain(late):
     recipes.redo()
     assert late.to_dict() == LINK | {"step": "3"}  # nothing to write, says the browser
     assert "recipe" not in late.hears_all()
+
+
+@pytest.mark.parametrize("now", [None, "No model on this server named 'nope'."])
+def test_a_tab_that_opens_another_address_says_what_is_wrong_with_that_one(monkeypatch, now):
+    """It went on saying what was wrong with the address before."""
+    before = state.State("digits-cnn", "cpu", notice="The link is damaged.", owner="closed tab")
+    own = state.State("digits-cnn", "cpu", notice=now, owner="open tab")
+    monkeypatch.setitem(state._states, before.epoch, before)
+    monkeypatch.setattr(state, "st", SimpleNamespace(session_state={}))
+    monkeypatch.setattr(state, "models", SimpleNamespace(is_open=lambda _: False, hand_over=lambda *_: None))
+    token = state.held.set(own)
+    try:
+        assert state.take_place(before.epoch)
+    finally:
+        state.held.reset(token)
+    assert before.owner == "open tab" and before.notice == now
