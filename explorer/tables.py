@@ -233,6 +233,15 @@ def runs(stored: Iterable[Run]) -> pd.DataFrame:
     return _frame(rows, RUN_COLUMNS)
 
 
+def with_row(frame: pd.DataFrame, row: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows and one more at the end; cells that it lacks are missing, columns keep their type."""
+    last = len(frame)
+    longer = frame.reindex([*frame.index, last])
+    for name, value in row.items():
+        longer.at[last, name] = value
+    return longer
+
+
 def curve(reports: Iterable[Report]) -> pd.DataFrame:
     """Return the points of a curve in the order given; `ratio` is the largest one in the recipe."""
     rows = (

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui.channels import findings, importance, pictures
+from explorer.ui.channels import findings, importance, pictures, texts
 
 group = importance.choose_group()
 scores = importance.importance(group) if group else None
@@ -10,4 +10,7 @@ if group and scores:
     importance.draw_importance(group, scores)
     st.header("Channels that could go first", anchor=False)
     findings.draw(group, scores)
-    pictures.draw(group, scores)
+    if texts.reads_text():
+        texts.draw(group, scores)
+    else:
+        pictures.draw(group, scores)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.ui.frame import tour
 from explorer.ui.kept_runs import keeping
+from explorer.ui.live.figure import bring_plotly
 from explorer.ui.prune import (
     accuracy_curves,
     continuation,
@@ -17,6 +18,7 @@ from explorer.ui.prune import (
     sensitivity_scan,
 )
 
+bring_plotly()  # first, as it takes longest to load
 results.draw_metrics()
 tour.draw()
 controls.draw_toolbar()
@@ -28,21 +30,18 @@ with faders:
     fader_panel.draw()
 with curve:
     accuracy_curves.draw()
-continuation.draw()
 
-parts, sensitivity, widths, search, table, held_out = st.tabs(
-    ["Requested and achieved", "Sensitivity", "Fast widths", "Search", "Table", "Held-out check"], key="tools"
-)
-with parts:
-    results.draw_parts()
-with sensitivity:
-    sensitivity_scan.draw()
-    sensitivity_curves.draw()
-with widths:
-    latency_staircase.draw()
-with search:
-    recipe_search.draw()
-with table:
-    fader_table.draw()
-with held_out:
-    keeping.draw_held_out()
+tools = {
+    "Requested and achieved": [results.draw_parts],
+    "Sensitivity": [sensitivity_scan.draw, sensitivity_curves.draw],
+    "Fast widths": [latency_staircase.draw],
+    "Search": [recipe_search.draw],
+    "Table": [fader_table.draw],
+    "Held-out check": [keeping.draw_held_out],
+}
+if continuation.is_offered():
+    tools = {"Continue a text": [continuation.draw], **tools}
+for tab, draws in zip(st.tabs(list(tools), key="tools"), tools.values(), strict=True):
+    with tab:
+        for draw in draws:
+            draw()

@@ -15,7 +15,7 @@ from explorer.ui.shared import settings
 from explorer.values.recipe import Recipe
 
 SESSION = "test session id"  # what AppTest calls every session
-PATIENCE = 60  # seconds, for a machine with neighbours
+PATIENCE = 120  # seconds, for a machine with neighbours
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def words(app: AppTest) -> str:
 
 def sent(app: AppTest) -> dict[str, dict]:
     """Our own elements that follow a job: name -> what each shows."""
-    found = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.proto.json)
+    found = (json.loads(element.proto.json)[0] for element in app.get("bidi_component") if element.proto.json)
     return {data["name"]: data["value"] for data in found if "turn" in data}
 
 

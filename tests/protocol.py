@@ -174,12 +174,13 @@ class Tab:
 
     def ask(self, timeout: float = PATIENCE_S) -> dict[str, Any]:
         """One question for news; what is told is kept, as the page does."""
-        ticker = self.elements["ticker"].data
         if self._news is None:
             self._news = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=timeout)
-        headers = {"x-explorer-page": ticker["session"], "content-type": "application/json"}
-        self._news.request("POST", "/explorer-news", json.dumps(self._question()), headers)
-        answer = self._news.getresponse()
+        try:
+            answer = self._answer(self._news)
+        except (ConnectionError, http.client.RemoteDisconnected):  # after a rest, the server has closed it
+            self._news.close()
+            answer = self._answer(self._news)
         body = answer.read()
         assert answer.status == 200, (answer.status, body[:200])
         news = json.loads(body)
@@ -189,6 +190,12 @@ class Tab:
         if self._edit is not None and news["taken"] >= self._edit["seq"]:
             self._edit = None
         return news
+
+    def _answer(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+        ticker = self.elements["ticker"].data
+        headers = {"x-explorer-page": ticker["session"], "content-type": "application/json"}
+        connection.request("POST", "/explorer-news", json.dumps(self._question()), headers)
+        return connection.getresponse()
 
     def _question(self) -> dict[str, Any]:
         if self._edit is None:
@@ -231,6 +238,8 @@ class Tab:
         elif kind == "new_session":
             self.page = message.new_session.page_script_hash
             self.session = message.new_session.initialize.session_id
+        elif kind == "navigation":  # which page this is, where it was asked for by name
+            self.page = message.navigation.page_script_hash
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._draw(message.delta)
 
@@ -243,7 +252,7 @@ class Tab:
             self.buttons[element.button.id.split("-", 2)[-1]] = (element.button.id, delta.fragment_id)
         if kind != "bidi_component" or not element.bidi_component.json:
             return
-        found, data = element.bidi_component, json.loads(element.bidi_component.json)
+        found, data = element.bidi_component, json.loads(element.bidi_component.json)[0]
         kind = found.component_name.removeprefix("pruning_explorer_")
         name = kind if kind in ("console", "ticker") else data.get("name", kind)
         self.elements[name] = Element(found.id, delta.fragment_id, data)

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import warnings
 from dataclasses import fields, replace
 
 import pandas as pd
@@ -201,3 +202,13 @@ def test_glossary_entries_are_one_plain_sentence():
     assert len(GLOSSARY) >= 20
     for term, sentence in GLOSSARY.items():
         assert re.fullmatch(r"[A-Z][^.]*(\d\.\d[^.]*)*\.", sentence), term
+
+
+def test_one_more_row_keeps_the_types_and_warns_of_nothing():
+    frame = tables.runs([])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        longer = tables.with_row(tables.with_row(frame, {"params": 3, "note": "a"}), {"params": None})
+    assert (longer.dtypes == frame.dtypes).all()
+    assert longer["params"].tolist()[0] == 3 and longer["params"].isna().tolist() == [False, True]
+    assert longer["accuracy"].isna().all()

@@ -25,7 +25,7 @@ from ..values.recipe import Recipe
 from .comparison import expected_answers
 from .conditioned_model import conditioned_state, portions, random_inputs
 from .float64_run import widened
-from .negative_control import negative_control
+from .negative_control import is_seen, negative_control
 from .own_answers import difference_of_graph
 
 TOLERANCE = 1e-8  # largest relative difference of a correct wiring, in float64
@@ -33,6 +33,8 @@ OWN_TOLERANCE = 1e-4  # of the largest output, between a model and its graph in 
 FEW = 2**24  # weights of a model that may be in memory in float64
 REJECTED = 1e-4  # a wrong wiring must move the outputs by at least this much
 LEFT = "one removed block left in"
+NOTHING = "nothing was removed, so there is nothing to prove"
+UNSEEN = "nothing that was removed reaches an output of the model, so there is nothing to prove"
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
         return replace(
             result, reason=f"{told} of the largest answer, and at most {OWN_TOLERANCE:.0e} is allowed"
         )
+    if _removes_nothing(masks):
+        return replace(result, reason=NOTHING)
     state = yield from conditioned_state(model)
     expected = yield from expected_answers(
         model.graph, masks, state, portions(random_inputs(model), model.graph)
@@ -158,7 +162,9 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
         one_too_many = expected[-1].difference(kept)
         if control is None or one_too_many < control:
             control, fault = one_too_many, LEFT
-    reason = _why_not(masks, expected[0].outputs, difference, control)
+    reason = _why_not(expected[0].outputs, difference, control)
+    if not masks.blocks and difference <= TOLERANCE and not is_seen(model.profile, masks, small):
+        reason = UNSEEN
     return replace(
         result,
         max_rel_diff=difference,
@@ -169,10 +175,14 @@ def _compare(model: Analysed, masks: Masks, result: AuditReport) -> Returning[Au
     )
 
 
-def _why_not(masks: Masks, expected: Tensor, difference: float, control: float | None) -> str | None:
+def _removes_nothing(masks: Masks) -> bool:
+    return (
+        not masks.channels and not masks.blocks and all(bool(mask.all()) for mask in masks.weights.values())
+    )
+
+
+def _why_not(expected: Tensor, difference: float, control: float | None) -> str | None:
     varies = float(expected.std(0).max() / expected.abs().max().clamp(min=1e-300))
-    if not masks.channels and not masks.blocks and all(bool(mask.all()) for mask in masks.weights.values()):
-        return "nothing was removed, so there is nothing to prove"
     if not varies > 1e-6:
         return "the outputs do not vary over inputs, so a comparison proves nothing"
     if not difference <= TOLERANCE:

@@ -10,6 +10,7 @@ from ..values.profile import Masks, ModelProfile, Slot
 from ..values.progress import Returning, reached
 from .comparison import Expected
 from .faults import Fault, Loss, Swap, WrongMask
+from .random_draws import carried
 
 SWAPPED = "two channels swapped at one place"
 LOST = "one channel lost at one place"
@@ -26,6 +27,17 @@ def negative_control(
         if faults:
             return (yield from _median(faults, twin, expected)), name
     return None, None
+
+
+def is_seen(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> bool:
+    """Whether anything that was removed would have reached an output."""
+    uses, tensors = _uses(twin), dict(twin.named_parameters(remove_duplicate=False))
+    cut = {name for name, mask in masks.channels.items() if not bool(mask.all())}
+    names = [slot.tensor for group in profile.groups if group.name in cut for slot in group.slots]
+    names += [
+        profile.prunable_layers[name].weight for name, mask in masks.weights.items() if not bool(mask.all())
+    ]
+    return any(id(tensors[name]) in uses for name in names if name in tensors)
 
 
 def _faults(
@@ -50,10 +62,10 @@ def _median(faults: Sequence[Fault], twin: fx.GraphModule, expected: Expected) -
 
 def _at_layers(profile: ModelProfile, masks: Masks, twin: fx.GraphModule) -> Iterator[Fault]:
     """Return one fault per layer that lost single weights."""
-    tensors = dict(twin.named_parameters(remove_duplicate=False))
+    tensors, uses = dict(twin.named_parameters(remove_duplicate=False)), _uses(twin)
     for layer, mask in masks.weights.items():
         tensor = tensors.get(profile.prunable_layers[layer].weight)
-        if tensor is not None and tensor.shape == mask.shape and not bool(mask.all()):
+        if tensor is not None and id(tensor) in uses and tensor.shape == mask.shape and not bool(mask.all()):
             yield WrongMask(tensor, None, mask)
 
 
@@ -69,7 +81,7 @@ def _at_groups(
     surviving, uses = positions(profile, masks.channels), _uses(twin)
     tensors = dict(twin.named_parameters(remove_duplicate=False))
     for group in profile.free_groups.values():
-        slots = [slot for slot in group.slots if slot.tensor in tensors]
+        slots = [slot for slot in group.slots if id(tensors.get(slot.tensor)) in uses]
         for slot in sorted(slots, key=lambda slot: (tensors[slot.tensor].dim() < 2, slot.producer)):
             tensor = tensors[slot.tensor]
             readers = uses.get(id(tensor), []) if slot.producer else []
@@ -107,10 +119,13 @@ def _kept(slot: Slot, line: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def _uses(twin: fx.GraphModule) -> dict[int, list[fx.Node]]:
-    """Return, for the id of each parameter, the nodes that compute with it."""
+    """Return, for the id of each parameter, the nodes that compute with it what reaches an output."""
     readers: dict[int, list[fx.Node]] = {}
+    living = carried(twin.graph.nodes)
     parameters = dict(twin.named_parameters(remove_duplicate=False))
     for node in twin.graph.nodes:
+        if node not in living:
+            continue
         tensors = []
         if node.op == "call_module":
             tensors = list(twin.get_submodule(str(node.target)).parameters(recurse=False))

@@ -20,22 +20,29 @@ SHAPED = frozenset(
     "rand randn randint rand_like randn_like randint_like uniform_ normal_ exponential_ cauchy_ log_normal_ "
     "geometric_ random_".split()
 )  # operators that read only a shape
-DROPOUTS = frozenset(("dropout", "feature_dropout"))
+# operators that multiply what they read, and add to it, by numbers that do not depend on it
+DROPOUTS = frozenset("dropout feature_dropout alpha_dropout feature_alpha_dropout".split())
+SLOPES = (1 / 8, 1 / 3, False)  # of rrelu: smallest and largest, and whether they are drawn
 
 
 def drawing(nodes: Iterable[fx.Node]) -> dict[fx.Node, int]:
     """Return the nodes that give different numbers each time -> their number, the same in a graph and in its
     compacted version: nodes that nothing reads are not copied, so all of them have the number -1.
     """
+    every = list(nodes)
+    living = carried(every)
+    found = [node for node in every if _is_random(node)]
+    numbers = {node: number for number, node in enumerate(node for node in found if node in living)}
+    return {node: numbers.get(node, -1) for node in found}
+
+
+def carried(nodes: Iterable[fx.Node]) -> set[fx.Node]:
+    """Return the nodes from which something reaches an output, or that write into what does."""
     living: set[fx.Node] = set()
-    carried: list[fx.Node] = []
-    unread: list[fx.Node] = []
     for node in reversed(list(nodes)):
-        is_carried = _is_carried(node, living)
-        living |= {node} if is_carried else set()
-        if _is_random(node):
-            (carried if is_carried else unread).append(node)
-    return {node: number for number, node in enumerate(reversed(carried))} | dict.fromkeys(unread, -1)
+        if _is_carried(node, living):
+            living.add(node)
+    return living
 
 
 def _is_carried(node: fx.Node, living: set[fx.Node]) -> bool:
@@ -87,8 +94,11 @@ class Draws:
 def _draw(target: Any, args: Any, kwargs: Any) -> Tensor | None:
     """Return numbers that depend on no value that the model computed, or None if they cannot be separated."""
     name = op_name(target)
-    if name in DROPOUTS and args[2]:
-        return target(torch.ones_like(args[0]), *args[1:])
+    if _is_dropout(name, args):
+        return _factors(target, args)
+    if name.rstrip("_") == "rrelu":
+        lower, upper, draws = _slopes(args)
+        return torch.empty_like(args[0]).uniform_(lower, upper) if draws else None
     if name.startswith("bernoulli"):
         return torch.rand_like(args[0])
     if name == "normal" and any(isinstance(item, Tensor) for item in args[:2]):
@@ -101,14 +111,38 @@ def _applied(target: Any, args: Any, kwargs: Any, draw: Tensor | None) -> Any:
     name = op_name(target)
     if draw is None:
         return target(*args, **kwargs)
-    if name in DROPOUTS:
-        return args[0] * draw
+    if name.rstrip("_") == "rrelu":
+        made = torch.where(args[0] >= 0, args[0], args[0] * draw)
+        return args[0].copy_(made) if name.endswith("_") else made
+    if _is_dropout(name, args):
+        made = args[0] * draw[..., 0] + draw[..., 1]
+        return args[0].copy_(made) if name.endswith("_") else made
     if name.startswith("bernoulli"):
         chance = args[0] if target._overloadname == "default" else args[1] if len(args) > 1 else 0.5
         draw = (draw < chance).to(args[0].dtype)
     if name == "normal":
         return args[0] + (args[1] if len(args) > 1 else 1.0) * draw
     return args[0].copy_(draw) if name.endswith("_") else draw.clone()
+
+
+def _is_dropout(name: str, args: Any) -> bool:
+    return name.rstrip("_") in DROPOUTS and bool(args[2])
+
+
+def _factors(target: Any, args: Any) -> Tensor:
+    """Return what an operator multiplies by and what it adds, side by side in a last dimension of 2."""
+    state = torch.get_rng_state()
+    ones = target(torch.ones_like(args[0]), *args[1:])
+    torch.set_rng_state(state)
+    zeros = target(torch.zeros_like(args[0]), *args[1:])
+    return torch.stack((ones - zeros, zeros), -1)
+
+
+def _slopes(args: Any) -> tuple[float, float, bool]:
+    """Return the arguments of rrelu after the first one."""
+    given = tuple(args)[1:4]
+    lower, upper, draws = given + SLOPES[len(given) :]
+    return lower, upper, draws
 
 
 def _cut(draw: Tensor, value: Any, left: Survivors) -> Tensor:

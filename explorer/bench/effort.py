@@ -24,6 +24,7 @@ class Effort:
     scan_points: of the plain loop that the adaptive scan is compared with.
     starts: of the server.
     large: a model whose repair is timed on request.
+    task_pairs, task_samples: at most, for each of the samples with another task; None = all samples.
     """
 
     live: str = "shapes-resnet"
@@ -41,6 +42,8 @@ class Effort:
     also_scanned: tuple[str, ...] = ("shapes-mobilenet", "shapes-resnet")
     judged: tuple[str, ...] = ("shapes-densenet", "shapes-mobilenet", "shapes-vit")
     large: str = "torchvision:resnet50"
+    task_pairs: int = 12
+    task_samples: int | None = None
 
 
 FULL = Effort()
@@ -56,6 +59,7 @@ QUICK = Effort(
     0,
     judged=("digits-cnn",),
     large="digits-mlp",
+    task_samples=128,
 )
 
 

@@ -33,6 +33,11 @@ ANSWER, SCAN = Lane("timed first answer", LIVE), Lane("scan of another session")
 GOALS_MS = {
     "digits-cnn": 300.0,
     "shapes-resnet": 600.0,
+    "shapes-unet": 300.0,
+    "shapes-detector": 300.0,
+    "mnist-mlp": 300.0,
+    "mnist-lenet": 300.0,
+    "code-lm": 600.0,
 }  # from the release of a fader to a number in the browser
 BROWSER_MS = 150.0  # of them, the time of the page's round trip alone
 OVERHEAD = 1.1
@@ -124,10 +129,11 @@ def first_answers(size: Effort, device: str) -> Iterator[TimedRow]:
     """Time from asking the worker to its first Report: alone, and while a scan of another session runs."""
     for name in (size.small, size.live):
         for scanning in (False, True):
-            yield _first_answer(name, size.pairs, device, scanning)
+            yield first_answer(name, size.pairs, device, scanning)
 
 
-def _first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRow:
+def first_answer(name: str, count: int, device: str, scanning: bool) -> TimedRow:
+    """Time a model's first Report, in pairs with the forward passes that it needs."""
     model = opened(name)
     conditions = Conditions(device=device, latency=False)
     inputs = resident(model.subject, conditions)

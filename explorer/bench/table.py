@@ -12,6 +12,7 @@ from .cluster import sharing
 from .compacting import compaction
 from .effort import FULL, Effort
 from .live_moves import first_answers, full_evaluation, late_move, mask_overhead
+from .other_tasks import SAMPLES, rows_of
 from .repairing import repairing, repairing_large
 from .scan_accuracy import within
 from .scans import adaptive, adaptive_others, exact
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[Effort, str], Iterator[TimedRow]]] = {
     "compact": compaction,
     "startup": startup,
     "live_full": full_evaluation,
+    **{f"task_{name}": rows_of(name) for name in SAMPLES},
     "repair": repairing,
     "repair_large": repairing_large,
     "scan_exact": exact,

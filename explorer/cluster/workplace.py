@@ -88,13 +88,15 @@ class Workplace:
             "distributed.worker.memory.pause": False,
             "distributed.worker.memory.spill": False,
             "distributed.worker.memory.target": False,
+            "distributed.scheduler.http.routes": [],  # it is there without a dashboard, too, for everybody
         }
         with optional("dask.config").set(config):
             return self._distributed.LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # with None, the usual port: taken as soon as there are two
+                scheduler_kwargs={"dashboard": False},
                 security=True,
                 silence_logs=logging.CRITICAL,
             )

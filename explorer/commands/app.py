@@ -5,10 +5,14 @@ import re
 import socket
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .arguments.cluster import add_cluster, shared_studies
 from .arguments.data import add_data
 from .arguments.task import add_task
+
+if TYPE_CHECKING:  # it imports torch, for which a server does not wait
+    from ..values.subject import Subject
 
 FIRST_PORT, TRIED = 8501, 20
 SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(kB|MB|GB)", re.IGNORECASE | re.ASCII)
@@ -103,9 +107,11 @@ def own_lessons(given: str | None) -> Path | None:
     Raises:
         ExplorerError: the folder does not exist, or a lesson is not valid.
     """
+    if given is None:
+        return None
     from ..lessons.lesson_files import course
 
-    folder = Path(given) if given is not None else None
+    folder = Path(given)
     course(folder)
     return folder
 
@@ -117,26 +123,25 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: an unknown model or device, a lesson or a file for sign-in that is not valid, or a port
             that is taken.
     """
-    from ..background import job_log
     from ..ui.server import serve
     from ..ui.shared.settings import Settings
     from ..ui.shared.sign_in import read_sign_in
-    from .arguments.model import check_names, loaded, set_up
 
-    check_names(arguments.models, arguments.checkpoint)
-    set_up(arguments.device)
+    _check(arguments)
     sign_in = read_sign_in(arguments.auth) if arguments.auth else None
     lessons, port = own_lessons(arguments.lessons), free_port(arguments.host, arguments.port)
     if arguments.job_log:
+        from ..background import job_log
+
         job_log.show()
-    with shared_studies(arguments) as studies:
+    with shared_studies(arguments) as cluster:
         serve(
             Settings(
                 tuple(arguments.models),
                 arguments.device,
-                partial(loaded, arguments=arguments),
+                partial(_loaded, arguments),
                 own_lessons=lessons,
-                studies=studies,
+                cluster=cluster,
                 quota=arguments.quota,
                 sign_in=sign_in,
             ),
@@ -146,6 +151,29 @@ def run(arguments: argparse.Namespace) -> None:
             trusted_hosts=arguments.trusted_host,
             base_path=arguments.base_path,
         )
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse models and a device that cannot be; what is sure to be there is not looked up, since that
+    imports torch, for which the page would have to wait.
+
+    Raises:
+        ExplorerError: an unknown model or device.
+    """
+    from ..machine import paths
+
+    shipped = {path.stem for path in (paths.sample_models() / "weights").glob("*.safetensors")}
+    if arguments.checkpoint or arguments.device not in ("auto", "cpu") or set(arguments.models) - shipped:
+        from .arguments.model import check_names, set_up
+
+        check_names(arguments.models, arguments.checkpoint)
+        set_up(arguments.device)
+
+
+def _loaded(arguments: argparse.Namespace, model: str) -> "Subject":
+    from .arguments.model import loaded
+
+    return loaded(model, arguments)
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -9,7 +9,7 @@ from ..graph.analysed import Analysed
 from ..graph.export import graph_of
 from ..machine import cache
 from ..machine.peak_memory import PeakMemory
-from .arguments.model import add_model, loaded, set_up
+from .arguments.model import add_model, check_names, loaded, set_up
 from .arguments.recipe import add_recipe, recipe_of
 from .printing.output import print_json, progress, show, table
 
@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
         SystemExit: with code 1 if some model is not verified.
     """
     set_up()
+    check_names(arguments.model, arguments.checkpoint)
     reports = []
     for model in arguments.model:
         progress(f"auditing {model}")

@@ -9,7 +9,7 @@ from ..errors import ExplorerError
 from ..graph.analysed import Analysed
 from ..measuring.metric_words import metric_title
 from ..measuring.number_words import change_words, format_measured
-from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, is_within
+from ..planning.accuracy_budget import LOOKS, Budget, accuracy_budget, check_budget, is_within
 from ..planning.allocation import Allocation
 from ..planning.joint_plan import SAVES, JointWish
 from ..studies.joint_losses import joint_losses
@@ -20,7 +20,7 @@ from ..values.recipe import Recipe
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, allocator_of, kinds_from, losses_for, recipe_of
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import counted, followed, percent, print_json, progress, show, table
 from .printing.report_text import loss_text
 
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"measure at most this many models (default: {LOOKS})",
     )
-    add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
+    add("--save-recipe", type=place_for_a_file, metavar="FILE", help="write the resulting recipe as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = opened(arguments)
     recipe = recipe_of(without_allocator(arguments), model)
     conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
+    check_budget(model.subject, arguments.largest_drop, arguments.looks)
     budget: Budget | None = None
     for step in accuracy_budget(
         model,

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if not 2 <= arguments.points <= 101:
         raise ExplorerError(f"--points must be from 2 to 101, got {arguments.points}.")
-    set_up()
+    timing = set_up(arguments.device) if arguments.latency else set_up()
     model = opened(arguments)
     recipe, families = _families(arguments, model)
     families += [by_chance(family) for family in families] if arguments.control else []
@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype)
         lines = followed(studies.curves(model, families, conditions), counted)
     if arguments.latency:
-        lines = followed(timed(model, lines, set_up(arguments.device)), counted)
+        lines = followed(timed(model, lines, timing), counted)
     if arguments.json:
         return print_json(_document(model.subject, recipe, arguments.along, families, lines))
     return show("\n\n".join(_text(arguments.along, family, lines) for family in families))

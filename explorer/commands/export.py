@@ -11,7 +11,7 @@ from ..registry import EXPORTERS
 from ..runs.store import Store
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import note
 
 
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the recovered model of this kept run (the first letters of its name are enough), instead of a recipe"
     )
     parser.add_argument("--run", metavar="NAME", help=told)
-    parser.add_argument("-o", "--output", required=True, metavar="PATH", help="the file to write")
+    parser.add_argument(
+        "-o", "--output", type=place_for_a_file, required=True, metavar="PATH", help="the file to write"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

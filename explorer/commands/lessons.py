@@ -53,6 +53,10 @@ def run(arguments: argparse.Namespace) -> None:
         raise ExplorerError(
             f"There is no folder {str(folder)!r}; give one that holds lessons as .toml files."
         )
+    if arguments.keep and not Path(arguments.keep).is_dir():
+        raise ExplorerError(
+            f"There is no folder {arguments.keep[-200:]!r} to keep measurements in; create it."
+        )
     chosen = [lesson(name, folder) for name in arguments.names] or list(lessons(folder).values())
     if arguments.list:
         return show(

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from ..errors import ExplorerError
+from ..machine.collector import without_collector
 from ..machine.foreign_code import failure
 from ..machine.version import __version__
 from .arguments.data import parsed
@@ -49,9 +50,10 @@ def _verbs_text() -> str:
 
 def command(verb: str | None) -> tuple[ModuleType, Parser]:
     """Return the module of a verb (the app's if there is none) with its parser."""
-    module = importlib.import_module(
-        f".{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
-    )
+    with without_collector():
+        module = importlib.import_module(
+            f".{MODULES.get(verb, verb.replace('-', '_')) if verb else 'app'}", __package__
+        )
     if verb:
         parser = Parser(f"{PROGRAM} {verb}", description=f"{VERBS[verb].capitalize()}.", allow_abbrev=False)
     else:

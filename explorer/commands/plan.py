@@ -5,15 +5,19 @@ import json
 
 from ..engine.conditions import Conditions
 from ..engine.measure import stream
+from ..measuring.metric_words import metric_title
 from ..planning.joint_plan import SAVES, JointWish, joint_plan, predicted_loss
 from ..planning.latency_plan import timed
 from ..studies.joint_losses import joint_losses
 from ..values.granularity import BLOCK, CHANNEL, GRANULARITIES
 from ..values.progress import as_work
+from ..values.recipe import check_ratio
+from ..values.report import Report
+from ..values.subject import OF_CLASSES
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, kinds_from, recipe_of
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import counted, followed, print_json, show
 from .printing.report_text import report_text
 
@@ -37,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND,...",
         help=f"what is spent on: some of {', '.join(GRANULARITIES)} (default: {USUAL})",
     )
-    add("--save-recipe", metavar="FILE", help="write the resulting recipe as JSON")
+    add("--save-recipe", type=place_for_a_file, metavar="FILE", help="write the resulting recipe as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -47,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: the model, the recipe or the data are not valid, or the target cannot be reached.
     """
     device = set_up(arguments.device)
+    check_ratio("the plan", arguments.target)
     model, kinds = opened(arguments), kinds_from(arguments.over)
     recipe = recipe_of(arguments, model)
     conditions = Conditions(arguments.samples, device=device, dtype=arguments.dtype, latency=False)
@@ -67,5 +72,12 @@ def run(arguments: argparse.Namespace) -> None:
         }
         about = {"target": arguments.target, "saves": arguments.cost, "over": kinds, "note": note}
         return print_json({**about, **document})
-    sentence = f"The scans of single parts add up to {predicted:+.3f} nats of loss. {note}".rstrip()
+    sentence = f"The scans of single parts add up to {predicted:+.3f} {_unit(report)}. {note}".rstrip()
     return show(f"{report_text(report)}\n\n{sentence}")
+
+
+def _unit(report: Report) -> str:
+    dense = report.baseline
+    if dense.loss is None:
+        return f"of {metric_title(dense.metric or 'accuracy')}, more being worse"
+    return "nats of loss" if dense.metric in (None, *OF_CLASSES) else "of loss"

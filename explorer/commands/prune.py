@@ -16,7 +16,7 @@ from ..values.progress import progress_of, values_of
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import note, print_json, progress, show
 from .printing.report_text import quality, report_text
 
@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also measure the same cut repaired by least squares, next to the cut alone",
     )
-    parser.add_argument("--save-recipe", metavar="FILE", help="write the recipe as JSON")
+    parser.add_argument(
+        "--save-recipe", type=place_for_a_file, metavar="FILE", help="write the recipe as JSON"
+    )
     parser.add_argument("--keep", metavar="NOTE", help="keep the run on this machine, for the Compare page")
 
 

@@ -27,7 +27,7 @@ from ..values.recipe import Recipe
 from ..values.subject import Subject
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import add_recipe, read_json, recipe_of
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import note, print_json, progress, show
 from .printing.recovery_text import curve_text, recovery_text
 
@@ -74,7 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--keep", metavar="NOTE", help="keep the result as a run on this machine, for the Compare page")
     add("--dry-run", action="store_true", help="only print what it would cost")
-    add("-o", "--output", metavar="PATH", help="the zip to write; the report is written next to it as .json")
+    add(
+        "-o",
+        "--output",
+        type=place_for_a_file,
+        metavar="PATH",
+        help="the zip to write; the report is written next to it as .json",
+    )
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
 
@@ -91,18 +97,20 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     model = opened(arguments)
-    recipe, plan = recipe_of(arguments, model), plan_of(arguments, model.subject)
-    if recipe.is_empty:
-        raise RecipeError(
-            "Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe."
-        )
-    conditions = Conditions(arguments.samples, "tuning", device, latency=False)
+    # an allocator measures what it needs to choose a recipe, so everything else is checked first
+    plan = plan_of(arguments, model.subject)
     strengths = checked_strengths(_strengths(arguments.curve)) if arguments.curve else ()
     if strengths and (arguments.controls or arguments.keep is not None):
         raise RecipeError(
             "--curve is about several recipes, so it cannot be combined with --controls or --keep; "
             "use those for one recipe."
         )
+    recipe = recipe_of(arguments, model)
+    if recipe.is_empty:
+        raise RecipeError(
+            "Nothing is removed, so there is nothing to recover; give --channels, --weights or --recipe."
+        )
+    conditions = Conditions(arguments.samples, "tuning", device, latency=False)
     if arguments.dry_run:
         return _cost(model, recipe, plan, conditions, arguments.json, max(1, len(strengths)))
     if strengths:

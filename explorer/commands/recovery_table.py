@@ -27,7 +27,7 @@ from ..values.recipe import Recipe
 from .arguments.cluster import add_cluster, studies_of
 from .arguments.model import add_device, add_model, opened, set_up
 from .arguments.recipe import one_ratio
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import note, percent, print_json, progress, show, table
 
 USUAL = TablePlan()
@@ -75,7 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure on held-out data, which no rate was chosen on; the opening is counted",
     )
     add("--dry-run", action="store_true", help="only print how much would be trained")
-    add("-o", "--output", metavar="FILE", help="the JSON file to write, updated after each arm")
+    add(
+        "-o",
+        "--output",
+        type=place_for_a_file,
+        metavar="FILE",
+        help="the JSON file to write, updated after each arm",
+    )
     add("--json", action="store_true", help="one JSON document instead of text")
     add_device(parser)
     add_cluster(parser)
@@ -89,7 +95,9 @@ def run(arguments: argparse.Namespace) -> None:
     """
     device = set_up(arguments.device)
     model = opened(arguments)
-    epochs = arguments.epochs or max(2, model.subject.card.get("training", {}).get("epochs", 20) // 2)
+    epochs = arguments.epochs
+    if epochs is None:
+        epochs = max(2, model.subject.card.get("training", {}).get("epochs", 20) // 2)
     plan = _plan(arguments, rates_of(model.subject), epochs)
     each = counted(model.subject, suggested(model.subject, epochs=epochs))
     if arguments.dry_run:

@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         return print_json(result.to_json())
     judged, metric = result.findings(), result.baseline.metric or "accuracy"
-    rows = [_row(point, judged[point.part, point.ratio]) for point in result.points]
+    rows = [_row(point, judged[point.part, point.ratio], result.has_loss) for point in result.points]
     return show(
         table(["part", "ratio", "removed", metric_title(metric), "loss", "in the family", "change"], rows)
     )
@@ -140,10 +140,10 @@ def _words(now: Progress) -> str:
     return f"{now.done:,} of {now.total:,} {now.label}".rstrip()
 
 
-def _row(point: SensitivityPoint, finding: PointFinding) -> list[str]:
+def _row(point: SensitivityPoint, finding: PointFinding, has_loss: bool) -> list[str]:
     value = point.correct / point.samples if point.value is None else point.value
     seen = f"{format_value(value, point.drop.unit)} of {point.samples:,}"
-    grown = f"{point.loss_growth:+.3f}"
+    grown = f"{point.loss_growth:+.3f}" if has_loss else "-"
     return [
         point.part,
         percent(point.ratio),

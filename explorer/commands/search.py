@@ -17,7 +17,7 @@ from .arguments.cluster import add_cluster, studies_of
 from .arguments.conditions import add_conditions
 from .arguments.model import add_model, opened, set_up
 from .arguments.recipe import add_recipe, recipe_of
-from .printing.files import write
+from .printing.files import place_for_a_file, write
 from .printing.output import note, percent, print_json, progress, show, table
 
 
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--search-seed", type=int, default=usual.seed, metavar="N", help="of the optimiser (default: 0)")
     add("--no-held-out", action="store_true", help="do not open the held-out data for the winner")
-    add("--save-recipe", metavar="FILE", help="write the winner's recipe as JSON")
+    add("--save-recipe", type=place_for_a_file, metavar="FILE", help="write the winner's recipe as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:

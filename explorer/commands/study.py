@@ -16,8 +16,8 @@ from ..studies.live_correlations import LivePlan
 from ..studies.live_numbers import live_numbers
 from ..studies.repair_table import RepairPlan, repair_table
 from ..values.granularity import CHANNEL, GRADED
-from .arguments.model import add_device, add_model, opened, set_up
-from .printing.files import write
+from .arguments.model import add_device, add_model, check_names, opened, set_up
+from .printing.files import place_for_a_file, write
 from .printing.output import counted, followed, print_json, show
 from .printing.study_markdown import allocators_markdown, criteria_markdown, live_markdown, repairs_markdown
 from .printing.study_text import allocators_text, criteria_text, live_json, live_text, repairs_text
@@ -68,7 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"{CRITERIA}: measure on this split (default: tuning)",
     )
     add("--samples", type=int, metavar="N", help="measure on the first N of the split (default: all)")
-    add("-o", "--output", metavar="FILE", help=f"{LIVE}: draw the figure into this .html file")
+    add(
+        "-o",
+        "--output",
+        type=place_for_a_file,
+        metavar="FILE",
+        help=f"{LIVE}: draw the figure into this .html file",
+    )
     add("--json", action="store_true", help="one JSON document instead of text")
     add("--markdown", action="store_true", help="one Markdown table of all models instead, as in the guide")
     add_device(parser)
@@ -81,6 +87,9 @@ def run(arguments: argparse.Namespace) -> None:
         ExplorerError: a model, its data or the plan are not valid.
     """
     device = set_up(arguments.device)
+    check_names(arguments.model, arguments.checkpoint)
+    if arguments.training is not None and arguments.training < 1:
+        raise ExplorerError(f"--training must be at least 1, got {arguments.training}.")
     conditions = Conditions(arguments.samples, device=device, latency=False)
     ANSWERS[arguments.question](arguments, conditions)
 

@@ -176,22 +176,24 @@ class Builder:
         kwargs = fx.node.map_arg(node.kwargs, lambda n: self._value(n, nodes))
         order = order_left(node, self.left)
         if order is not None:
-            args, kwargs = self._in_order(node, args, kwargs, order)
-        target, args, kwargs = rewrite(node, args, kwargs, self.new, self.left)
+            target, args, kwargs = self._in_order(node, args, order)
+        else:
+            target, args, kwargs = rewrite(node, args, kwargs, self.new, self.left)
         target, args, kwargs = without_device(target, args, kwargs)
         if makes_a_tensor(target):
             kwargs["device"] = self.device or device_node(self.new)
         return self.new.call_function(target, args, kwargs)
 
-    def _in_order(self, node: fx.Node, args: tuple, kwargs: dict, order: Tensor) -> tuple[tuple, dict]:
-        """Return the arguments of a node with another order of channels, a constant of the smaller model."""
+    def _in_order(self, node: fx.Node, args: tuple, order: Tensor) -> tuple[Any, tuple, dict]:
+        """Return what reads channels in another order, a constant of the smaller model."""
         name = f"{node.name}_order"
         put(self.root, name, order.to(next(iter(self.tensors.values())).device))
         self.orders.append(name)
         held = self.new.get_attr(name)
-        if op_name(node.target) == "index_select":
-            return (args[0], node.args[1], held), {}
-        return (args[0], [None if place is None else held for place in node.args[1]]), kwargs  # type: ignore[union-attr]
+        if op_name(node.target) in ("index_select", "slice"):
+            return torch.ops.aten.index_select.default, (args[0], node.args[1], held), {}
+        places = [None if place is None else held for place in node.args[1]]  # type: ignore[union-attr]
+        return node.target, (args[0], places), {}
 
     def _left_of(self, total: fx.Node, left: Any) -> Any:
         """Return what is left of a sum without its branch; a copy if it is written over."""

@@ -12,12 +12,11 @@ from torch import Tensor
 
 from ..errors import LoadError
 from ..registry import DATA
-from ..values.samples import Split
 from ..values.subject import Normalisation, Task
 from .any_targets import UNLABELLED, metrics_without_targets
-from .class_folders import classes_of, files_in, roles_of
+from .class_folders import classes_of, loose_files, roles_of
 from .class_order import class_order
-from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
+from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, inputs_reader, split_reader
 from .reader import ANY, Reader, check_request, class_name
 from .resampling import needed, resampled
 
@@ -65,7 +64,7 @@ def audio(
             "samples); bring its inputs as npz:FILE."
         )
     folder = Path(path).expanduser()
-    loose = _without_classes(folder)
+    loose = loose_files(folder, SUFFIXES)
     if loose:
         return _unlabelled(folder, loose, reader, samples, rate)
     listed = {role: classes_of(place, SUFFIXES, "WAV files") for role, place in roles_of(folder).items()}
@@ -95,26 +94,14 @@ def audio(
     )
 
 
-def _without_classes(folder: Path) -> list[str]:
-    """Return the sounds of a folder that has none in subfolders."""
-    files = files_in(folder, SUFFIXES) if folder.is_dir() else []
-    return files if all(Path(file).parent == folder for file in files) else []
-
-
 def _unlabelled(folder: Path, files: list[str], reader: Reader, samples: int, rate: int) -> Task:
     sounds = [_header(Path(file)) for file in files]
     wanted = _rate(sounds, rate or reader.preset.rate)
     pools = halves(_pool(sounds, as_targets([0] * len(sounds)), reader, wanted))
-    read = split_reader(pools, samples)
-
-    def load_split(name: str) -> Split | None:
-        split = read(name)
-        return split and Split(split.inputs)
-
     return Task(
         f"audio:{folder.resolve().name}",
         reader.shape,
-        load_split=load_split,
+        load_split=inputs_reader(pools, samples),
         normalisation=Normalisation(1 / LOUDEST),
         note=HALVES,
         source=str(folder),

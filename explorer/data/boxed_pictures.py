@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,6 +40,47 @@ class BoxedPicture:
         return Path(self.path).name
 
 
+@dataclass(frozen=True, eq=False)
+class BoxedPictures(Sequence[BoxedPicture]):
+    """Pictures in columns, since as many objects would take a gigabyte.
+
+    Args:
+        paths: of the pictures.
+        first: (pictures + 1,) the place of each picture's first box, and how many boxes there are.
+        corners: (boxes, 4) float64, as shares.
+        labels: of the boxes.
+        sizes: (pictures, 2) width and height in pixels; None: the boxes fit pictures of any size.
+    """
+
+    paths: Sequence[str]
+    first: np.ndarray
+    corners: np.ndarray
+    labels: Sequence[float]
+    sizes: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, pictures: Sequence[BoxedPicture]) -> "BoxedPictures":
+        """Return as columns what fits pictures of any size."""
+        boxes = [box for one in pictures for box in one.boxes]
+        return cls(
+            [one.path for one in pictures],
+            np.cumsum([0, *(len(one.boxes) for one in pictures)]),
+            np.array([box[:4] for box in boxes], dtype=np.float64),
+            [box[4] for box in boxes],
+        )
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        start, end = self.first[place], self.first[place + 1]
+        boxes = zip(self.corners[start:end].tolist(), self.labels[start:end], strict=True)
+        size = None if self.sizes is None else tuple(self.sizes[place].tolist())
+        return BoxedPicture(self.paths[place], tuple((*corners, label) for corners, label in boxes), size)
+
+
 @dataclass(frozen=True)
 class BoxedSet:
     """All that is listed in a folder.
@@ -53,30 +95,35 @@ class BoxedSet:
 
     kind: str
     folder: Path
-    pictures: Mapping[str, Sequence[BoxedPicture]]
+    pictures: Mapping[str, BoxedPictures]
     names: tuple[str, ...]
     left_out: str = ""
     described: tuple[Path, ...] = ()
 
-    @property
-    def every(self) -> list[BoxedPicture]:
-        return [one for part in self.pictures.values() for one in part]
 
+def inside(
+    corners: tuple[float, float, float, float], slack: tuple[float, float]
+) -> tuple[float, ...] | None:
+    """Return x1, y1, x2, y2 as shares of a picture, those that reach outside by rounding cut; None if one
+    reaches further. There may be a million.
 
-def within(
-    corners: Sequence[float], slack: tuple[float, float], where: str, box: object
-) -> tuple[float, ...]:
-    """Return x1, y1, x2, y2 as shares of a picture, those that reach outside by rounding cut.
+    >>> inside((-0.01, 0.5, 0.5, 1.0), (0.02, 0.02)), inside((-0.1, 0.5, 0.5, 1.0), (0.02, 0.02))
+    ((0.0, 0.5, 0.5, 1.0), None)
 
     Args:
         slack: shares of width and height by which a box may reach outside.
-        where, box: for the sentence.
-    Raises:
-        LoadError: it reaches further.
     """
+    x1, y1, x2, y2 = corners
+    if 0 <= x1 <= 1 and 0 <= x2 <= 1 and 0 <= y1 <= 1 and 0 <= y2 <= 1:
+        return corners
     if any(not -slack[k % 2] <= end <= 1 + slack[k % 2] for k, end in enumerate(corners)):
-        raise LoadError(f"{where} has the box {box}, which reaches outside its picture; correct it.")
+        return None
     return tuple(min(max(end, 0.0), 1.0) for end in corners)
+
+
+def outside(where: str, box: object) -> LoadError:
+    """The error of a box that reaches outside its picture."""
+    return LoadError(f"{where} has the box {box}, which reaches outside its picture; correct it.")
 
 
 def boxed_task(listed: BoxedSet, reader: Reader, samples: int, *facts: object) -> Task:
@@ -89,23 +136,26 @@ def boxed_task(listed: BoxedSet, reader: Reader, samples: int, *facts: object) -
     Raises:
         LoadError: no picture has a box.
     """
-    every = listed.every
-    boxes = sum(len(one.boxes) for one in every)
+    parts = listed.pictures
+    boxes = sum(len(part.labels) for part in parts.values())
     if not boxes:
         raise LoadError(f"No picture in {str(listed.folder)!r} has boxes; give a folder with annotations.")
-    splits = dict(listed.pictures)
-    if (both := splits.pop("both", None)) is not None:
-        order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0)).tolist()
+    splits = {name: (part, torch.arange(len(part))) for name, part in parts.items() if name != "both"}
+    if (both := parts.get("both")) is not None:
+        order = torch.randperm(len(both), generator=torch.Generator().manual_seed(0))
         middle = (len(order) + 1) // 2
-        splits["tuning"] = [both[number] for number in order[:middle]]
-        splits["held_out"] = [both[number] for number in order[middle:]]
+        splits |= {"tuning": (both, order[:middle]), "held_out": (both, order[middle:])}
     rule = picture_rule(reader)
 
     def load_split(name: str) -> Split | None:
-        chosen = splits.get(name, ())[:samples]
+        if name not in splits:
+            return None
+        pictures, places = splits[name]
+        chosen = [pictures[place] for place in places[:samples].tolist()]
         return _read(chosen, reader) if chosen else None
 
-    files = file_facts(chain(listed.described, (one.path for one in every)), listed.folder)
+    every = chain.from_iterable(part.paths for part in parts.values())
+    files = file_facts(chain(listed.described, every), listed.folder)
     gone = f"; {listed.left_out} were left out" if listed.left_out else ""
     counted = f"{boxes:,} boxes of {len(listed.names)} categories{gone}"
     return Task(
@@ -117,7 +167,10 @@ def boxed_task(listed: BoxedSet, reader: Reader, samples: int, *facts: object) -
         note=HALVES if both is not None else "",
         source=str(listed.folder),
         fingerprint=fingerprint(chain(files, [reader.shape, rule, *facts, samples])),
-        how=(f"{len(every):,} pictures have {counted}.", rule_told(rule, is_bytes=True, is_given=False)),
+        how=(
+            f"{sum(map(len, parts.values())):,} pictures have {counted}.",
+            rule_told(rule, is_bytes=True, is_given=False),
+        ),
         metric=("detection_f1", "mean_average_precision"),
         answer=shown_boxes,
     )

@@ -14,6 +14,8 @@ import numpy as np
 from ..errors import LoadError
 
 BYTES = 256
+SHORT = 32  # bytes of a word that is merged alone
+END = -1  # between words that are merged together
 WORDS = re.compile(rb" ?[A-Za-z_]+| ?[0-9]+|\n[ ]*| ?[^\sA-Za-z0-9_]+|\s+|[\x00-\xff]")
 
 
@@ -55,7 +57,10 @@ class BytePairs:
         [257, 256]
         """
         tokens: list[int] = []
-        for word in WORDS.findall(text.encode()):
+        words = WORDS.findall(text.encode())
+        new = [word for word in dict.fromkeys(words) if len(word) > SHORT and word not in self._known]
+        self._known |= zip(new, self._merged_together(new), strict=True)
+        for word in words:
             if word not in self._known:
                 self._known[word] = self._merged(list(word))
             tokens += self._known[word]
@@ -73,6 +78,35 @@ class BytePairs:
                 break
             word = joined(word, pair, BYTES + self._ranks[pair])
         return word
+
+    def _merged_together(self, words: Sequence[bytes]) -> list[list[int]]:
+        """Apply each merge once, in order, to all words; none makes a pair that an earlier one joins."""
+        ended = [part for word in words for part in (np.frombuffer(word, np.uint8).astype(np.int32), [END])]
+        row = np.concatenate([np.zeros(0, np.int32), *ended]).astype(np.int32)
+        present = set(np.unique(row).tolist())
+        for pair, rank in sorted(self._ranks.items(), key=lambda item: item[1]):
+            if present.issuperset(pair):
+                places = apart(np.flatnonzero((row[:-1] == pair[0]) & (row[1:] == pair[1])))
+                row[places] = BYTES + rank
+                row = np.delete(row, places + 1)
+                present.add(BYTES + rank)
+        ends = np.flatnonzero(row == END)
+        starts = np.append(0, ends[:-1] + 1)
+        return [row[start:end].tolist() for start, end in zip(starts[: len(ends)], ends, strict=True)]
+
+
+def apart(places: np.ndarray) -> np.ndarray:
+    """Return places of pairs that do not overlap, from the left.
+
+    Args:
+        places: (n,) increasing; where two follow one another, the pairs share a token.
+
+    >>> apart(np.array([0, 1, 2, 5, 6])).tolist()
+    [0, 2, 5]
+    """
+    starts = np.flatnonzero(np.diff(places, prepend=-2) > 1)
+    first = np.repeat(places[starts], np.diff(np.append(starts, len(places))))
+    return places[(places - first) % 2 == 0]
 
 
 def joined(word: Sequence[int], pair: tuple[int, int], token: int) -> list[int]:

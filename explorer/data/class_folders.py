@@ -80,6 +80,12 @@ def _walked(folder: str, suffixes: tuple[str, ...]) -> Iterator[str]:
                 yield entry.path
 
 
+def loose_files(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
+    """Return the files of a folder that has none in subfolders; otherwise nothing."""
+    files = files_in(folder, suffixes) if folder.is_dir() else []
+    return files if all(Path(file).parent == folder for file in files) else []
+
+
 def roles_of(folder: Path) -> dict[str, Path]:
     """Return the folder of each split; "both" is to be halved.
 

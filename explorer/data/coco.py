@@ -1,24 +1,34 @@
 """Pictures with boxes, described by one JSON file in the form of COCO (Lin et al. 2014, arXiv:1405.0312)."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..errors import LoadError
-from ..machine.bounded_file import read_bounded
+from ..machine.collector import without_collector
 from ..registry import DATA
 from ..values.subject import Task
-from .boxed_pictures import BoxedPicture, BoxedSet, boxed_task, within
+from .boxed_pictures import BoxedPictures, BoxedSet, boxed_task, outside
+from .coco_columns import BoxColumns, CategoryRows, PictureColumns, shares
+from .json_rows import row, rows
 from .named_files import NamedFiles
 from .pictures import check_pictures
 from .reader import ANY, Reader, check_request, class_name
 
-IDS = (int, str)
-FARTHEST = 10**6  # pixels
 MAX_BYTES = 1024**3
 PICTURES, LABELS = ("images", "pictures"), ("position", "id")
-SLACK = 1.0  # pixels that a box may reach outside its picture, by rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """What a JSON file says."""
+
+    images: PictureColumns
+    annotations: BoxColumns
+    categories: CategoryRows
 
 
 @DATA.register("coco", rank=14, place="PATH", local_only=True)
@@ -43,10 +53,11 @@ def coco(
         raise LoadError(f"Option 'labels' must be position or id, got {labels[:40]!r}.")
     folder = Path(path).expanduser()
     source = _source(folder, file)
-    described = _described(source)
-    names = _categories(described, source)
-    numbers = {key: key if labels == "id" else place for place, key in enumerate(names)}
-    pictures, left_out = _listed(described, numbers, source, _pictures(folder))
+    with without_collector():  # a million pictures are millions of values that stay
+        described = _described(source)
+        names = _categories(described.categories, source)
+        numbers = {key: key if labels == "id" else place for place, key in enumerate(names)}
+        pictures, left_out = _listed(described, numbers, source, _pictures(folder))
     gone = f"{left_out:,} of crowds or without an area" if left_out else ""
     listed = BoxedSet("coco", folder, {"both": pictures}, tuple(names.values()), gone, (source,))
     return boxed_task(listed, reader, samples, labels)
@@ -73,85 +84,77 @@ def _pictures(folder: Path) -> Path:
     return next((folder / name for name in PICTURES if (folder / name).is_dir()), folder)
 
 
-def _described(source: Path) -> Mapping[str, Any]:
+def _described(source: Path) -> Described:
+    columns = {"images": PictureColumns, "annotations": BoxColumns, "categories": CategoryRows}
+    parts: dict[str, Any] = {}
     try:
-        data = json.loads(read_bounded(source, MAX_BYTES))
+        for name, batch in rows(source, MAX_BYTES, columns):
+            if batch == []:
+                parts[name] = columns[name]()
+            elif batch is None or not set(map(type, batch)) <= {dict}:
+                parts[name] = None
+            elif parts[name] is not None:
+                parts[name].add(batch)
     except OSError as error:
         raise LoadError(f"{source.name!r} cannot be read ({error.strerror}); check the path.") from error
     except (ValueError, RecursionError) as error:
         raise LoadError(f"{source.name!r} is not JSON; export the annotations again.") from error
-    parts = ("images", "annotations", "categories")
-    if not isinstance(data, dict) or not all(_is_table(data.get(part)) for part in parts):
+    if any(parts.get(name) is None for name in columns):
         raise LoadError(
             f"{source.name!r} must hold lists of objects called images, annotations and categories, as "
             "COCO's instances files do."
         )
-    return data
+    return Described(**parts)
 
 
-def _is_table(part: object) -> bool:
-    return isinstance(part, list) and all(isinstance(row, dict) for row in part)
-
-
-def _categories(described: Mapping[str, Any], source: Path) -> dict[int, str]:
+def _categories(table: CategoryRows, source: Path) -> dict[int, str]:
     """Return id -> name, in the order of the ids."""
-    rows = described["categories"]
-    if not rows or not all(isinstance(row.get("id"), int) and row["id"] >= 0 for row in rows):
+    if not table.rows or not all(isinstance(row.get("id"), int) and row["id"] >= 0 for row in table.rows):
         raise LoadError(
             f"Each category of {source.name!r} needs an 'id', a whole number from 0, and a 'name'."
         )
-    names = {row["id"]: row.get("name") for row in rows}
+    names = {row["id"]: row.get("name") for row in table.rows}
     return {key: class_name(names[key]) for key in sorted(names)}
 
 
 def _listed(
-    described: Mapping[str, Any], numbers: Mapping[int, int], source: Path, pictures: Path
-) -> tuple[list[BoxedPicture], int]:
+    described: Described, numbers: Mapping[int, int], source: Path, folder: Path
+) -> tuple[BoxedPictures, int]:
     """Return the pictures in the order of the file, and how many boxes were left out."""
-    boxes: dict[Any, list[tuple[float, ...]]] = {}
-    sizes: dict[Any, tuple[int, int]] = {}
-    for row in described["images"]:
-        size = _size(row, source)
-        if row["id"] in sizes:
-            raise LoadError(
-                f"{source.name!r} lists picture {row['id']!r} twice; export the annotations again."
-            )
-        sizes[row["id"]] = size
-    left_out = 0
-    for place, row in enumerate(described["annotations"]):
-        key, category, box = row.get("image_id"), row.get("category_id"), row.get("bbox")
-        where = f"Annotation {place} of {source.name!r}"
-        is_listed = isinstance(key, IDS) and key in sizes
-        if not is_listed or not isinstance(category, int) or category not in numbers:
-            what = "category" if is_listed else "picture"
-            raise LoadError(
-                f"{where} names a {what} that the file does not list; add it, or remove the annotation."
-            )
-        if row.get("iscrowd") or (_is_box(box) and min(box[2:]) <= 0):
-            left_out += 1
-            continue
-        boxes.setdefault(key, []).append((*_corners(box, sizes[key], where), numbers[category]))
-    files = NamedFiles(pictures)
-    listed = [
-        BoxedPicture(_file(row, files, pictures, source), tuple(boxes.get(row["id"], ())), sizes[row["id"]])
-        for row in described["images"]
-    ]
-    return listed, left_out
-
-
-def _size(row: Mapping[str, Any], source: Path) -> tuple[int, int]:
-    width, height = row.get("width"), row.get("height")
-    fits = all(isinstance(side, int) and 0 < side <= FARTHEST for side in (width, height))
-    if not fits or not isinstance(row.get("id"), IDS):
+    pictures, boxes = described.images, described.annotations
+    place_of = pictures.places(source.name)
+    places = np.fromiter((place_of.get(key, -1) for key in boxes.pictures), np.int64, len(boxes.pictures))
+    labels = [numbers.get(key, -1) for key in boxes.categories]
+    is_listed = places >= 0
+    unknown = np.flatnonzero(~is_listed | np.fromiter((label < 0 for label in labels), bool, len(labels)))
+    kept, sizes = np.flatnonzero(boxes.kept), pictures.sizes
+    kept = kept[: np.searchsorted(kept, unknown[0])] if len(unknown) else kept
+    corners, outer = shares(boxes.sides[: len(kept)], sizes[places[kept]])
+    if outer is not None:
+        place = int(kept[outer])
+        wide, high = sizes[places[place]].tolist()
+        box = row(source, MAX_BYTES, "annotations", place)["bbox"]
+        raise outside(f"{_told(place, source)} (in a picture of {wide} x {high} pixels)", box)
+    if len(unknown):
+        what = "category" if is_listed[unknown[0]] else "picture"
         raise LoadError(
-            f"Each picture of {source.name!r} needs 'id', 'file_name', 'width' and 'height' in whole pixels, "
-            f"got {str(dict(row))[:120]}."
+            f"{_told(unknown[0], source)} names a {what} that the file does not list; add it, or remove the "
+            "annotation."
         )
-    return width, height  # type: ignore[return-value]
+    if boxes.wrong is not None:
+        raise LoadError(
+            f"{_told(len(labels) - 1, source)} needs 'bbox', four numbers x, y, width and height, got "
+            f"{boxes.wrong}."
+        )
+    files = NamedFiles(folder)
+    paths = [_file(name, files, folder, source) for name in pictures.names]
+    order = np.argsort(places[kept], kind="stable")
+    first = np.searchsorted(places[kept][order], np.arange(len(paths) + 1))
+    own = [labels[place] for place in kept[order].tolist()]
+    return BoxedPictures(paths, first, corners[order], own, sizes), len(labels) - len(kept)
 
 
-def _file(row: Mapping[str, Any], files: NamedFiles, pictures: Path, source: Path) -> str:
-    name = row.get("file_name")
+def _file(name: Any, files: NamedFiles, pictures: Path, source: Path) -> str:
     path = files.path(name) if isinstance(name, str) else None
     if path is None:
         raise LoadError(
@@ -160,19 +163,6 @@ def _file(row: Mapping[str, Any], files: NamedFiles, pictures: Path, source: Pat
     return path
 
 
-def _is_box(box: object) -> bool:
-    return (
-        isinstance(box, list)
-        and len(box) == 4
-        and all(isinstance(n, int | float) and abs(n) <= FARTHEST for n in box)
-    )
-
-
-def _corners(box: Any, size: tuple[int, int], where: str) -> tuple[float, ...]:
-    """Return x1, y1, x2, y2 as shares of the picture."""
-    if not _is_box(box):
-        raise LoadError(f"{where} needs 'bbox', four numbers x, y, width and height, got {str(box)[:60]}.")
-    x, y, width, height = box
-    corners = x / size[0], y / size[1], (x + width) / size[0], (y + height) / size[1]
-    of = f"{where} (in a picture of {size[0]} x {size[1]} pixels)"
-    return within(corners, (SLACK / size[0], SLACK / size[1]), of, box)
+def _told(place: int, source: Path) -> str:
+    """Say which annotation, of which file."""
+    return f"Annotation {place} of {source.name!r}"

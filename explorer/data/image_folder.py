@@ -7,8 +7,9 @@ from pathlib import Path
 from ..errors import LoadError
 from ..registry import DATA
 from ..values.subject import Task
-from .class_folders import classes_of, roles_of
+from .class_folders import classes_of, loose_files, roles_of
 from .class_order import class_order
+from .loose_pictures import loose_pictures
 from .mask_folder import mask_folders, mask_task
 from .pictures import SUFFIXES, check_pictures, depths, open_picture, sound, stacked
 from .pool import HALVES, Pool, as_targets, file_facts, fingerprint, halves, split_reader
@@ -26,8 +27,8 @@ def image_folder(
     classes: str = "",
     skip_damaged: int = 0,
 ) -> Task:
-    """A folder of pictures with a subfolder for each class; or with train/, val/ and test/ that hold such
-    subfolders; or with images/ and masks/, for models that give each pixel a class.
+    """A folder of pictures with a subfolder for each class, perhaps below train/, val/ and test/; with
+    images/ and masks/, for a class of each pixel; or without labels, for agreement.
 
     Args:
         path: of the folder.
@@ -46,6 +47,14 @@ def image_folder(
     folder = Path(path).expanduser()
     if (places := mask_folders(folder)) is not None:
         return mask_task(folder, places, reader, samples, picture_rule(reader, mean, std))
+    if loose := loose_files(folder, SUFFIXES):
+        sentences: tuple[str, ...] = ()
+        if skip_damaged:
+            left, sentence = _without_damaged({"both": {"": loose}}, folder)
+            loose, sentences = left["both"][""], (sentence,)
+        rule = picture_rule(reader, mean, std)
+        sentences += (rule_told(rule, is_bytes=True, is_given=bool(mean or std)),)
+        return loose_pictures(folder, loose, reader, samples, rule, sentences)
     listed = {role: classes_of(place, SUFFIXES, "pictures") for role, place in roles_of(folder).items()}
     how = []
     if skip_damaged:

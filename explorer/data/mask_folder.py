@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import LoadError
+from ..machine.collector import without_collector
 from ..machine.optional_packages import optional
 from ..values.samples import Split
 from ..values.subject import Normalisation, Task
@@ -44,16 +45,20 @@ def mask_task(
     Raises:
         LoadError: a picture has no mask, or a mask is of another size.
     """
-    pairs = _pairs(*places)
-    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(0)).tolist()
+    with without_collector():  # millions of names stay
+        pictures, masks = _pairs(*places)
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0)).tolist()
     middle = (len(order) + 1) // 2
     halves = {"tuning": order[:middle][:samples], "held_out": order[middle:][:samples]}
 
     def load_split(name: str) -> Split | None:
         chosen = halves.get(name)
-        return _read(pairs, chosen, reader) if chosen else None
+        if not chosen:
+            return None
+        return _read([(pictures[place], masks[place]) for place in chosen], reader)
 
-    facts = chain(file_facts(chain.from_iterable(pairs), folder), [reader.shape, rule, samples])
+    both = chain.from_iterable(zip(pictures, masks, strict=True))
+    facts = chain(file_facts(both, folder), [reader.shape, rule, samples])
     return Task(
         f"folder:{folder.resolve().name}",
         reader.shape,
@@ -63,34 +68,35 @@ def mask_task(
         source=str(folder),
         fingerprint=fingerprint(facts),
         how=(
-            f"{len(pairs):,} pictures have masks of the same name.",
+            f"{len(pictures):,} pictures have masks of the same name.",
             rule_told(rule, is_bytes=True, is_given=False),
         ),
         metric="mean_iou",
     )
 
 
-def _pairs(pictures: Path, masks: Path) -> list[tuple[str, str]]:
-    own, names = {_stem(name): name for name in _names(masks)}, _names(pictures)
-    lonely = next((name for name in names if _stem(name) not in own), None)
+def _pairs(folder: Path, mask_folder: Path) -> tuple[list[str], list[str]]:
+    """Return the paths of the pictures and of their masks."""
+    own = dict(zip(*_names(mask_folder), strict=True))
+    stems, names = _names(folder)
+    lonely = next((name for stem, name in zip(stems, names, strict=True) if stem not in own), None)
     if lonely is not None or not names:
         what = f"{class_name(lonely)!r} has no mask" if lonely else "there are no pictures"
         raise LoadError(
-            f"In {pictures.parent.name!r} {what}; put a mask of the same name into {masks.name}/."
+            f"In {folder.parent.name!r} {what}; put a mask of the same name into {mask_folder.name}/."
         )
-    places = str(pictures / "x")[:-1], str(masks / "x")[:-1]
-    return [(places[0] + name, places[1] + own[_stem(name)]) for name in names]
+    start, mask_start = str(folder / "x")[:-1], str(mask_folder / "x")[:-1]
+    return [start + name for name in names], [mask_start + own[stem] for stem in stems]
 
 
-def _names(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES))  # noqa: PTH208
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the pictures' names without their endings, and with them; in order. There may be a million."""
+    names = [name for name in os.listdir(folder) if name.lower().endswith(SUFFIXES)]  # noqa: PTH208
+    names.sort()
+    return [name.rpartition(".")[0] for name in names], names
 
 
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0]
-
-
-def _read(pairs: Sequence[tuple[str, str]], chosen: Sequence[int], reader: Reader) -> Split:
+def _read(chosen: Sequence[tuple[str, str]], reader: Reader) -> Split:
     """Inputs (n, channels, height, width) uint8 and masks (n, height, width) uint8."""
     as_mask = replace(
         reader, shape=(1, *reader.shape[1:]), preset=replace(reader.preset, interpolation="nearest")
@@ -98,13 +104,13 @@ def _read(pairs: Sequence[tuple[str, str]], chosen: Sequence[int], reader: Reade
     places = range(len(chosen))
 
     def opened(place: int, which: int) -> "Image":
-        path = pairs[chosen[place]][which]
+        path = chosen[place][which]
         return open_picture(path, Path(path).name)
 
     def mask(place: int) -> "Image":
         picture, labels = opened(place, 0), opened(place, 1)
         if picture.size != labels.size:
-            name = class_name(Path(pairs[chosen[place]][1]).name)
+            name = class_name(Path(chosen[place][1]).name)
             raise LoadError(
                 f"Mask {name!r} is {labels.width} x {labels.height}, but "
                 f"its picture {picture.width} x {picture.height}; make them of one size."

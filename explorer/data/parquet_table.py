@@ -57,8 +57,6 @@ def _opened(file: Path) -> Any:
         raise LoadError(f"{file.name!r} has no rows.")
     if rows * columns > MAX_CELLS:
         raise LoadError(f"{file.name!r} has {rows * columns:,} cells; up to {MAX_CELLS:,} are read.")
-    if len(set(opened.schema_arrow.names)) < columns:
-        raise LoadError(f"{file.name!r} has two columns of one name; rename one of them.")
     return opened
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from ..errors import UnknownNameError
 from ..values.samples import Split
 from .ordering import stratified_order
 
+FACTS = 1000  # that are hashed at once
 SPLITS = ("training", "tuning", "held_out")
 HALVES = "Tuning and held-out samples are two halves of the same data."
 
@@ -60,11 +62,22 @@ def split_reader(pools: Mapping[str, Pool], samples: int) -> Callable[[str], Spl
     return load_split
 
 
+def inputs_reader(pools: Mapping[str, Pool], samples: int) -> Callable[[str], Split | None]:
+    """Return `Task.load_split` for samples without targets."""
+    read = split_reader(pools, samples)
+
+    def load_split(name: str) -> Split | None:
+        split = read(name)
+        return split and Split(split.inputs)
+
+    return load_split
+
+
 def fingerprint(facts: Iterable[object]) -> str:
     """Return a hash of what defines the data."""
-    digest = hashlib.sha256()
-    for fact in facts:
-        digest.update(repr(fact).encode() + b"\n")
+    digest, left = hashlib.sha256(), iter(facts)
+    while some := list(islice(left, FACTS)):  # perhaps a million
+        digest.update("\n".join([*map(repr, some), ""]).encode())
     return digest.hexdigest()[:16]
 
 
@@ -72,8 +85,8 @@ def file_facts(paths: Iterable[Path | str], root: Path) -> Iterator[tuple[str, i
     """Yield name, bytes and modification time of each file, which identify the state of a folder."""
     start = len(str(root / "x")) - 1
     for path in paths:  # perhaps a million: relative_to takes longer than all else
-        stat = os.stat(path)  # noqa: PTH116
-        yield str(path)[start:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns
+        stat, name = os.stat(path), str(path)[start:]  # noqa: PTH116
+        yield name if os.sep == "/" else name.replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns
 
 
 def as_targets(numbers: Iterable[int]) -> Tensor:

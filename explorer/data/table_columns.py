@@ -46,11 +46,7 @@ def table_task(table: Columns, target: str, reader: Reader, samples: int) -> Tas
         LoadError: there is no target column, or a cell holds no number.
     """
     names, file = table.names, table.file
-    if target not in names:
-        raise LoadError(
-            f"{file.name!r} has no column {target[:80]!r}; name the target with ?target=NAME. Its columns "
-            f"are {', '.join(class_name(name) for name in names[:20])}."
-        )
+    _check_names(names, target, f"{file.name!r}")
     place = names.index(target)
     others = [number for number in range(len(names)) if number != place]
     if not others:
@@ -91,6 +87,20 @@ def table_task(table: Columns, target: str, reader: Reader, samples: int) -> Tas
         data=_halves(inputs, targets, order, samples),
         metric="accuracy" if classes else "binary_accuracy" if asked else ("mae", "r2"),
     )
+
+
+def _check_names(names: Sequence[str], target: str, file: str) -> None:
+    if not any(names):
+        raise LoadError(f"{file} has no column names; its first line must name the columns, such as a,b,y.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        called = f"called {class_name(twice)!r}" if twice else "without a name"
+        raise LoadError(f"{file} has two columns {called}; give each a name of its own.")
+    if target in names and target:
+        return
+    lacks = f"has no column {target[:80]!r}" if target else "needs a column to predict"
+    known = ", ".join(class_name(name) for name in names[:20])
+    raise LoadError(f"{file} {lacks}; name the target with ?target=NAME. Its columns are {known}.")
 
 
 def _halves(inputs: Tensor, targets: Tensor, order: Tensor, samples: int) -> dict[str, Split]:

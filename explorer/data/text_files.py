@@ -19,7 +19,8 @@ LONGEST = 64 * 2**20  # bytes of one text
 MOST_FILES = 100_000
 SEED = 0
 FEW = 16  # documents; fewer are cut into pieces, so that there are enough units for an interval
-PIECE = 4  # windows of a piece
+PIECE = 4  # windows of a piece at the most
+UNITS = 32  # pieces that each part should have: an interval of fewer than 25 allows for one odd sample more
 FOLDERS = {
     "training": ("train", "training"),
     "tuning": ("val", "valid", "validation", "tuning"),
@@ -58,10 +59,12 @@ def text(path: str = "", reader: Reader = ANY, *, samples: int = 1000, files: st
     paths = _paths(place, files) if place.is_dir() else {"": [place]}
     documents = {name: [document_of(text, form) for text in _read(parts)] for name, parts in paths.items()}
     is_few = min(map(len, documents.values())) < FEW
+    windows = _windows_of_piece(documents, length)
     if is_few:
-        documents = {name: _pieces(parts, length * PIECE) for name, parts in documents.items()}
+        documents = {name: _pieces(parts, length * windows) for name, parts in documents.items()}
     splits = _splits(documents, reader, samples)
     facts = file_facts([path for parts in paths.values() for path in parts], place.parent)
+    division = [windows] if is_few and windows != PIECE else []
     return Task(
         f"text:{place.name}",
         reader.shape,
@@ -71,8 +74,8 @@ def text(path: str = "", reader: Reader = ANY, *, samples: int = 1000, files: st
         if "" in paths
         else "",
         source=str(place),
-        fingerprint=fingerprint([*facts, reader.shape, form.fingerprint, samples]),
-        how=_told(splits, f"piece of {PIECE} windows" if is_few else "document", length, form),
+        fingerprint=fingerprint([*facts, reader.shape, form.fingerprint, samples, *division]),
+        how=_told(splits, _piece(windows) if is_few else "document", length, form),
         metric=METRICS[form.answers] if form.answers != "other" or reader.classes else FEATURES,
         vocabulary=form.vocabulary,
         text=form,
@@ -167,6 +170,23 @@ def _read(paths: Sequence[Path]) -> list[str]:
     return texts
 
 
+def _windows_of_piece(documents: Mapping[str, Sequence[Document]], length: int) -> int:
+    """Return how many windows a piece of few documents has: fewer if the text is short, so that each part has
+    enough pieces, of which an undivided text gives a quarter to a part.
+    """
+    fewest = min(sum(len(one.tokens) for one in parts) for parts in documents.values()) // length
+    wanted = 4 * UNITS if "" in documents else UNITS
+    return min(PIECE, max(1, fewest // wanted))
+
+
+def _piece(windows: int) -> str:
+    """
+    >>> _piece(1), _piece(4)
+    ('window', 'piece of 4 windows')
+    """
+    return "window" if windows == 1 else f"piece of {windows} windows"
+
+
 def _pieces(documents: Sequence[Document], length: int) -> list[Document]:
     """Cut texts into pieces; the first token of each is only read."""
     return [
@@ -186,14 +206,14 @@ def _splits(documents: Mapping[str, list[Document]], reader: Reader, samples: in
     if "" in documents:
         documents = _shared(documents[""])
     cut = cut_for(reader.text)
-    splits = {name: cut(found, reader.shape[0], None) for name, found in documents.items() if found}
+    splits = {name: cut(found, reader.shape[0], None, samples) for name, found in documents.items() if found}
     if not len(splits.get("tuning", ())):
         total = sum(len(one.tokens) for found in documents.values() for one in found)
         raise LoadError(
             f"The text has {total:,} tokens, too few for windows of {reader.shape[0]:,} in a tuning and a "
             "held-out part; give more text, or shorter windows, such as hf:FOLDER@32."
         )
-    return {name: split.first(samples) for name, split in splits.items() if len(split)}
+    return {name: split for name, split in splits.items() if len(split)}
 
 
 def _shared(documents: list[Document]) -> dict[str, list[Document]]:

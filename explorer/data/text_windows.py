@@ -6,6 +6,7 @@ sample.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -61,53 +62,69 @@ def window_starts(tokens: int, length: int, most: int | None = None) -> list[int
     return [starts[round(k * (len(starts) - 1) / max(1, most - 1))] for k in range(most)]
 
 
-def next_token_windows(documents: Sequence[Document], length: int, most: int | None = None) -> Split:
+def next_token_windows(
+    documents: Sequence[Document], length: int, most: int | None = None, samples: int | None = None
+) -> Split:
     """Return windows for a model that answers with the token after each position.
 
     Inputs are (windows, length) int64. Targets are (tokens, bytes): the token after each position, IGNORED
     where an earlier window already asks for it or the text has ended, and the bytes of the others.
+
+    Args:
+        most: windows of a document. samples: windows at all; the first in their seeded order.
     """
-    windows = _Windows()
+    windows = _Windows(samples)
     for number, document in enumerate(documents):
         done = 0
         asked = len(document.tokens) - 1  # the first token is never asked for, the last never read
         for start in window_starts(asked, length, most) if asked > 0 else []:
-            old = max(0, done - start)
-            read = document.tokens[start : min(start + length, asked)]
-            answers = document.tokens[start + 1 : start + 1 + length].copy()
-            sizes = document.sizes[start + 1 : start + 1 + length]
-            answers[:old] = IGNORED
-            windows.add(
-                _filled(read, length, 0), _filled(answers, length, IGNORED), sizes[old:].sum(), number
-            )
-            done = start + len(answers)
+            windows.add(partial(_next_window, document, start, length, max(0, done - start)), number)
+            done = start + min(length, asked - start)
     return windows.split()
 
 
+def _next_window(document: Document, start: int, length: int, old: int) -> "Row":
+    """Return one window, of whose answers an earlier one has the first `old`."""
+    read = document.tokens[start : min(start + length, len(document.tokens) - 1)]
+    answers = document.tokens[start + 1 : start + 1 + length].copy()
+    sizes = document.sizes[start + 1 : start + 1 + length]
+    answers[:old] = IGNORED
+    return _filled(read, length, 0), _filled(answers, length, IGNORED), int(sizes[old:].sum())
+
+
 def masked_windows(
-    documents: Sequence[Document], length: int, form: TextForm, most: int | None = None
+    documents: Sequence[Document],
+    length: int,
+    form: TextForm,
+    most: int | None = None,
+    samples: int | None = None,
 ) -> Split:
     """Return windows for a model that answers with the token at each position: 15 % of them, drawn from a
     seed, are hidden, and only those are asked for.
     """
     assert form.mask is not None
-    generator, windows = np.random.default_rng(SEED), _Windows()
+    generator, windows = np.random.default_rng(SEED), _Windows(samples)
     for read, where, sizes, number in _whole_windows(documents, length, form, most):
         hidden = where & (generator.random(length) < HIDDEN)
         if not hidden.any():
             hidden[generator.choice(np.flatnonzero(where))] = True
         answers = np.where(hidden, read, IGNORED)
-        windows.add(np.where(hidden, form.mask, read), answers, sizes[hidden].sum(), number)
+        row = np.where(hidden, form.mask, read), answers, int(sizes[hidden].sum())
+        windows.add(partial(_ready, row), number)
     return windows.split()
 
 
 def plain_windows(
-    documents: Sequence[Document], length: int, form: TextForm, most: int | None = None
+    documents: Sequence[Document],
+    length: int,
+    form: TextForm,
+    most: int | None = None,
+    samples: int | None = None,
 ) -> Split:
     """Return windows without targets."""
-    windows = _Windows()
+    windows = _Windows(samples)
     for read, _, _, number in _whole_windows(documents, length, form, most):
-        windows.add(read, read, 0, number)
+        windows.add(partial(_ready, (read, read, 0)), number)
     split = windows.split()
     return Split(split.inputs, None, split.units)
 
@@ -136,38 +153,46 @@ def _whole_windows(
 
 
 def _filled(values: np.ndarray, length: int, value: int) -> np.ndarray:
-    return np.pad(values, (0, length - len(values)), constant_values=value)
+    row = np.full(length, value, dtype=np.int64)
+    row[: len(values)] = values
+    return row
+
+
+Row = tuple[np.ndarray, np.ndarray, int]  # what is read, the answers, and how many bytes they have
+
+
+def _ready(row: Row) -> Row:
+    return row
 
 
 class _Windows:
-    """Rows that become a split."""
+    """Rows that become a split; of many, only those that are taken are made."""
 
-    def __init__(self) -> None:
-        self.inputs: list[np.ndarray] = []
-        self.answers: list[np.ndarray] = []
-        self.sizes: list[int] = []
+    def __init__(self, samples: int | None) -> None:
+        self.samples = samples
+        self.makers: list[Callable[[], Row]] = []
         self.units: list[int] = []
 
-    def add(self, read: np.ndarray, answers: np.ndarray, size: int, unit: int) -> None:
-        self.inputs.append(read)
-        self.answers.append(answers)
-        self.sizes.append(int(size))
+    def add(self, make: Callable[[], Row], unit: int) -> None:
+        self.makers.append(make)
         self.units.append(unit)
 
     def split(self) -> Split:
         """Return the rows in a seeded order."""
-        if not self.inputs:
+        if not self.makers:
             return Split(torch.zeros(0, 1, dtype=torch.int64))
-        order = torch.randperm(len(self.inputs), generator=torch.Generator().manual_seed(SEED))
-        targets = (_rows(self.answers)[order], torch.tensor(self.sizes)[order])
-        return Split(_rows(self.inputs)[order], targets, torch.tensor(self.units)[order])
+        order = torch.randperm(len(self.makers), generator=torch.Generator().manual_seed(SEED))[
+            : self.samples
+        ]
+        inputs, answers, sizes = zip(*(self.makers[k]() for k in order.tolist()), strict=True)
+        return Split(_rows(inputs), (_rows(answers), torch.tensor(sizes)), torch.tensor(self.units)[order])
 
 
-def _rows(arrays: list[np.ndarray]) -> Tensor:
+def _rows(arrays: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(arrays).astype(np.int64))
 
 
-Cut = Callable[[Sequence[Document], int, int | None], Split]
+Cut = Callable[[Sequence[Document], int, int | None, int | None], Split]
 
 
 def cut_for(form: TextForm) -> Cut:
@@ -175,4 +200,4 @@ def cut_for(form: TextForm) -> Cut:
     if form.answers == "next":
         return next_token_windows
     cut = masked_windows if form.answers == "masked" else plain_windows
-    return lambda documents, length, most: cut(documents, length, form, most)
+    return lambda documents, length, most, samples: cut(documents, length, form, most, samples)

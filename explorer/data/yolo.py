@@ -11,7 +11,7 @@ from ..errors import LoadError
 from ..machine.bounded_file import read_bounded
 from ..registry import DATA
 from ..values.subject import Task
-from .boxed_pictures import BoxedPicture, BoxedSet, boxed_task, within
+from .boxed_pictures import BoxedPicture, BoxedPictures, BoxedSet, boxed_task, inside, outside
 from .class_folders import files_in, roles_of
 from .pictures import SUFFIXES, check_pictures
 from .reader import ANY, Reader, check_request, class_name
@@ -48,7 +48,8 @@ def yolo(path: str = "", reader: Reader = ANY, *, samples: int = 2000) -> Task:
     every = [box for part in pictures.values() for one in part for box in one.boxes]
     known = names or tuple(map(str, range(1 + max((int(box[4]) for box in every), default=0))))
     gone = f"{empty:,} without an area" if empty else ""
-    boxed = BoxedSet("yolo", folder, pictures, known, gone, (source,) if source else ())
+    columns = {role: BoxedPictures.of(part) for role, part in pictures.items()}
+    boxed = BoxedSet("yolo", folder, columns, known, gone, (source,) if source else ())
     return boxed_task(boxed, reader, samples, [one.boxes for part in pictures.values() for one in part])
 
 
@@ -119,7 +120,10 @@ def _box(cells: list[str], where: str, names: tuple[str, ...]) -> tuple[float, .
     if width < 0 or height < 0:
         raise LoadError(f"{where} has a width or height below 0; correct it.")
     corners = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-    return (*within(corners, (SLACK, SLACK), where, " ".join(cells[1:])), label)
+    found = inside(corners, (SLACK, SLACK))
+    if found is None:
+        raise outside(where, " ".join(cells[1:]))
+    return (*found, label)
 
 
 # --------------------------------------------------------------------------- names

@@ -12,6 +12,7 @@ from ..compaction.compact import compact
 from ..graph.analysed import Analysed
 from ..graph.export import ModelGraph, count_macs
 from ..graph.nodes import layer_of
+from ..graph.remaining_macs import remaining_macs
 from ..graph.running import fixed_batch
 from ..measuring.memory_layout import in_usual_order, laid_out
 from ..measuring.storage_size import sizes, state_of
@@ -48,13 +49,23 @@ def build(model: Analysed, masks: Masks, device: str = "cpu", *, share: bool = F
 
 
 def _outcomes(
-    graph: ModelGraph, masks: Masks, nonzero: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]
+    graph: ModelGraph,
+    masks: Masks,
+    nonzero: Mapping[str, int],
+    shapes: Mapping[str, tuple[int, ...]],
+    macs: Mapping[str, int],
 ) -> tuple[LayerOutcome, ...]:
-    """Return what is left of each layer; MACs of a layer follow the size of its weight."""
+    """Return what is left of each layer; those whose MACs are not known have as many as the size of their
+    weight says.
+    """
     rows = []
+    tensors: dict[str, list[str]] = {}  # of each layer; asked once, since a deep model has a thousand of them
+    for name in shapes:
+        for layer_name in {name, layer_of(name)}:
+            tensors.setdefault(layer_name, []).append(name)
     cut_positions = positions(graph.profile, masks.channels)
     for layer in graph.profile.layers:
-        own = [name for name in shapes if name == layer.name or layer_of(name) == layer.name]
+        own = tensors.get(layer.name, [])
         params = sum(prod(shapes[name]) for name in own)
         weight = layer.weight or (f"{layer.name}.weight" if f"{layer.name}.weight" in shapes else layer.name)
         left = cut_positions.get(weight, {})
@@ -72,7 +83,7 @@ def _outcomes(
                 params,
                 sum(nonzero[name] for name in own),
                 layer.macs,
-                round(layer.macs * share),
+                macs.get(layer.name, round(layer.macs * share)),
             )
         )
     return tuple(rows)
@@ -134,11 +145,15 @@ def described(
     nonzero = {name: int(torch.count_nonzero(p)) for name, p in parameters.items()}
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     unique = {id(p): (p.numel(), nonzero[name]) for name, p in parameters.items()}
-    layers = _outcomes(model.graph, decided.masks, nonzero, shapes)
+    smaller = decided.masks.channels or decided.masks.blocks
+    left = remaining_macs(model.graph, decided.masks) if smaller else None
+    layers = _outcomes(model.graph, decided.masks, nonzero, shapes, left or {})
     static = Measurement(
         params=sum(total for total, _ in unique.values()),
         nonzero_params=sum(kept for _, kept in unique.values()),
-        macs=_macs(model.graph, layers, network, model.subject.example, device),
+        macs=_macs(model.graph, layers, network, model.subject.example, device)
+        if left is None
+        else sum(left.values()),
         size_bytes=sizes(state_of(network), deflate=False),
     )
     return Candidate(network, decided, static, layers, notes)
@@ -147,8 +162,8 @@ def described(
 def _macs(
     graph: ModelGraph, layers: tuple[LayerOutcome, ...], model: nn.Module, example: Tensor, device: str
 ) -> int:
-    """Return the multiply-adds for one sample. Those of layers follow the shapes of their weights; only
-    others must be counted again.
+    """Return the multiply-adds for one sample where they do not follow from the shapes of the graph. Those of
+    layers follow the shapes of their weights; only others must be counted again.
     """
     if graph.program is not None:
         if all(layer.pruned_shape == layer.shape for layer in layers):  # nothing is smaller, nothing is gone

@@ -1,11 +1,12 @@
 """The conditions under which a recipe is measured, and on which samples."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
 from ..errors import ExplorerError, UnknownNameError
-from ..graph.size_limits import Size, size_of
+from ..graph.size_limits import Size, TooLarge, size_of
 from ..measuring.evaluation import batch_size
 from ..measuring.precision import DTYPES
 from ..values.samples import Split
@@ -17,6 +18,8 @@ ALIVE, BATCH_BYTES = 3, 2 * 1024**3
 
 # multiply-adds of one forward, about a second: a fader's move may wait that long for the batch before it
 BATCH_MACS = {"cpu": 2e10, "cuda": 1e13}
+# multiply-adds of all samples of a first number, a third of that: who lets a fader go looks at the number
+FIRST_MACS = {"cpu": 6e9, "cuda": 3e12}
 
 
 LEAST_LOOK = 16  # with fewer samples a first number would mean nothing
@@ -64,19 +67,25 @@ def fitting_batch(subject: Subject, device: str) -> int:
     if not isinstance(size, Size):
         return most
     room = BATCH_BYTES // (ALIVE * size.activation_bytes) if size.activation_bytes else most
-    swift = (
-        int(BATCH_MACS.get(torch.device(device).type, BATCH_MACS["cpu"]) / size.macs) if size.macs else most
-    )
-    return max(1, min(most, room, swift))
+    return max(1, min(room, _within(BATCH_MACS, size, device, most)))
+
+
+def _within(macs: Mapping[str, float], size: Size | TooLarge, device: str, most: int) -> int:
+    """Return how many samples, `most` of them at most, take so many multiply-adds as far as is known."""
+    if not isinstance(size, Size) or not size.macs:
+        return most
+    return min(most, int(macs.get(torch.device(device).type, macs["cpu"]) / size.macs))
 
 
 def first_look(subject: Subject, device: str, waiting: int = 1) -> int:
-    """Return the number of samples until the first number: those of one batch, shared by those who wait.
+    """Return the number of samples until the first number: those of one batch, or fewer of a large model,
+    shared by those who wait.
 
     Args:
         waiting: how many wait for a first number on this device, at least 1.
     """
-    return max(LEAST_LOOK, fitting_batch(subject, device) // waiting)
+    batch, size = fitting_batch(subject, device), size_of(subject.model, subject.example)
+    return max(LEAST_LOOK, _within(FIRST_MACS, size, device, batch) // waiting)
 
 
 def class_task(subject: Subject, what: str) -> Task:

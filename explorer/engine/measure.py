@@ -16,10 +16,12 @@ from ..machine.environment import environment
 from ..measuring.class_order import wrong_order
 from ..measuring.cuda_graphs import captured
 from ..measuring.evaluation import Execution, Forward, evaluate
-from ..measuring.judging import judge_for
+from ..measuring.judging import judge_for, names_of
 from ..measuring.kept_activations import Trail, resumed
 from ..measuring.latency import Timing, faster, rounds
+from ..measuring.missing_losses import missing_losses
 from ..measuring.number_words import format_drop
+from ..measuring.outside_boxes import METRICS_OF_BOXES, outside_boxes
 from ..measuring.precision import check_exact, computed_in, in_dtype
 from ..measuring.predicted_loss import predicted_change
 from ..measuring.statistics import look_schedule, looks_level
@@ -32,7 +34,7 @@ from ..values.samples import Split
 from ..values.subject import Subject
 from .agreement import with_agreement
 from .candidate import Candidate, prepared
-from .conditions import Conditions, first_look, fitting_batch
+from .conditions import Conditions, first_look, fitting_batch, split_for
 from .dense_model import dense_candidate, dense_tallies, judged_split
 from .repaired import is_repairable, with_repaired
 
@@ -193,12 +195,16 @@ def _qualities(
         if task.how and look == looks[-1] and task.tells_classes:
             odd = wrong_order(base.predictions, split.targets[: len(base)], len(task.class_names))
             notes += [odd] if odd else []
+        if look == looks[-1] and (metric := names_of(task)[0]) in METRICS_OF_BOXES:
+            odd = outside_boxes(metric, split_for(subject, conditions).first(look))
+            notes += [odd] if odd else []
+        lost = missing_losses(base, tally)
         report = replace(
             report,
             baseline=_merged(report.baseline, base.measurement()),
             pruned=_merged(report.pruned, tally.measurement()),
             drop=drop_between(base, tally, level),
-            notes=(*said, *dict.fromkeys(notes)),
+            notes=(*said, *dict.fromkeys([*notes, *([lost] if lost else [])])),
         )
         yield Step(report)
     if conditions.dtype != "float32":

@@ -28,11 +28,11 @@ def group_values(kind: GroupedChange | None) -> go.Figure:
     """
     groups = shown_groups(kind) if kind else ()
     scale = kind.scale if kind else Scale()
-    unit = change_unit(scale).strip()
+    unit = change_unit(scale).strip() if kind else ""  # which metric it will be is not known yet
     heading = _heading(kind.metric) if kind else "Metric"
     drawn = figure(
         f"{heading} in each group, before and after",
-        heading + (f" ({scale.unit})" if scale.unit else ""),
+        heading + (f" ({scale.unit})" if kind and scale.unit else ""),
         kind.title if kind else "Group",
         height=tall(len(groups)),
         xaxis={"domain": LEFT},

@@ -45,9 +45,9 @@ def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, uni
         figure.layout.annotations = ()
         figure.layout.title.text = f"{heading} against {AXES[axis][0]} left"
         figure.update_yaxes(title_text=f"{heading} ({unit})" if unit else heading)
-        figure.update_xaxes(showticklabels=True, showgrid=True).update_yaxes(
-            showticklabels=True, showgrid=True
-        )
+        figure.update_xaxes(showticklabels=True, showgrid=True)
+        # where another metric will be is not known yet, and invented numbers would be read
+        figure.update_yaxes(showticklabels=unit == "%", showgrid=unit == "%")
     return figure
 
 

@@ -17,7 +17,7 @@ from .known_positions import known_positions
 from .labels import Labelled, Ties, varying
 from .nodes import IGNORED, is_of_func, layer_of, op_name, where
 from .program import Counted, Program, Shaped, alone, output_of, plain
-from .refusals import READS_VALUES, reads_values, uncuttable
+from .refusals import READS_VALUES, no_tensor, reads_values, uncuttable
 from .rules.call import RULES, Call, freeze_all, labelled
 from .rules.contractions import spelled
 from .rules.elementwise import pointwise
@@ -108,6 +108,8 @@ class Walk:
 
     def _placeholder(self, node: fx.Node) -> Labelled:
         value = output_of(node)
+        if value is None:
+            raise GraphError(no_tensor())
         if node.name not in self.names:
             if value.shape and isinstance(value.shape[0], int):  # its literals contain the example's batch
                 self.batch = self.ties.batch = value.shape[0]

@@ -13,7 +13,7 @@ from torch._decomp import decomposition_table
 from torch.utils._pytree import tree_map
 
 from .nodes import op_name
-from .quiet import without_log
+from .quiet import without_log, without_origins
 
 DEPTH = 3  # an operator may be rewritten as one that is itself rewritten
 Known = Callable[[Any], bool]
@@ -96,7 +96,7 @@ def _traced(node: fx.Node, sources: Sequence[fx.Node]) -> fx.GraphModule:
     shapes = tuple(
         {d: torch.export.Dim.AUTO for d, s in enumerate(v.shape) if not isinstance(s, int)} for v in values
     )
-    with torch.no_grad(), without_log():
+    with torch.no_grad(), without_log(), without_origins():
         program = torch.export.export(_Alone(node, sources), given, dynamic_shapes=(shapes,), strict=False)
         target: Any = node.target
         own = {target: _book()[target]} if target in _book() else {}

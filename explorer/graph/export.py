@@ -12,9 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ..errors import GraphError
 from ..machine.cache import Cache
+from ..machine.collector import without_collector
 from ..values.profile import ModelProfile
 from ..values.subject import Subject
 from .blocks import ResidualBranch, branches
+from .compiler_guards import open_guards
 from .costs import layers_of_graph, layers_of_modules
 from .coupling import Coupling, Walk, has_rule
 from .decomposition import write_out_unknown
@@ -25,13 +27,14 @@ from .kept_programs import keep, kept
 from .keyword_names import spell_keywords
 from .nested_graphs import write_out
 from .program import Program, program_of
-from .quiet import counted_apart, without_fast_path, without_log
+from .quiet import counted_apart, without_fast_path, without_log, without_origins
 from .refusals import unreadable
 from .size_limits import check_analysable, shadow
 
 UNREADABLE = (GraphError, RuntimeError, TypeError, ValueError, LookupError, AttributeError)
 EXPORT_LOCK = threading.RLock()  # torch.export is not thread-safe: one export at a time in this process
 spell_keywords()
+open_guards()
 _graphs = Cache(8, "analysed graphs", 2 * 2**30, slow=True)
 
 
@@ -89,7 +92,7 @@ def _traced(
         GraphError: the model cannot be traced in this way.
     """
     try:
-        with without_log():
+        with without_log(), without_origins():
             return torch.export.export(model, examples, strict=False, **options)
     # tracing runs the model's own code on tensors without values: that code is foreign and may raise
     # anything, as may torch's guards, whose errors have no common class; each of them means that there is no
@@ -105,7 +108,11 @@ def graph_of(subject: Subject) -> ModelGraph:
     """
     with EXPORT_LOCK:
         known: ModelGraph | None = _graphs.get(subject.id)
-        return known or _graphs.put(subject.id, _analyse(subject))
+        if known is not None:
+            return known
+        with without_collector():
+            graph = _analyse(subject)
+        return _graphs.put(subject.id, graph)
 
 
 def is_analysed(subject: Subject) -> bool:

@@ -20,7 +20,7 @@ from . import program_file
 from .program import Program
 from .quiet import without_fast_path
 from .running import GraphRun, tensors_of
-from .size_limits import twin
+from .size_limits import Size, note_size, size_of, twin
 
 FOLDER = "graphs"
 ENDING = ".safetensors"
@@ -35,8 +35,11 @@ def kept(subject: Subject) -> Program | None:
     if not path.is_file():
         return None
     try:
-        program = program_file.read(path)
-        return program if _answers_alike(subject, program) else None
+        program, size = program_file.read(path)
+        if not _answers_alike(subject, program):
+            return None
+        note_size(subject.model, size)
+        return program
     # a damaged file may raise anything, as may the model's own code; then the model is traced again
     except Exception:
         return None
@@ -46,10 +49,12 @@ def keep(subject: Subject, program: Program, profile: ModelProfile) -> None:
     """Write the program of a model, if it is not too large to be compared again and can be described."""
     if profile.params > MOST_PARAMETERS or profile.macs > MOST_MACS:
         return
-    path = _path(subject)
+    path, size = _path(subject), size_of(subject.model, subject.example)
+    if not isinstance(size, Size):
+        return
     with contextlib.suppress(OSError, program_file.NotPlainError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        program_file.write(program, path)
+        program_file.write(program, path, size)
         _make_room(path.parent)
 
 

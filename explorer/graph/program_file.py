@@ -7,6 +7,7 @@ import json
 import math
 import operator
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..errors import ExplorerError
 from ..machine.whole_file import whole_file
 from .nodes import WHERE
 from .program import MADE, Counted, OpenSize, Program, Shaped, output_of
+from .size_limits import Size
 
 MOST_BYTES = 64 * 2**20  # of constants
 HOMES = {"operator": operator, "math": math, "torch": torch}  # of functions on sizes
@@ -31,9 +33,11 @@ class NotPlainError(ExplorerError):
     """A program holds something that has no plain description, such as an object of its own."""
 
 
-def write(program: Program, path: Path) -> None:
+def write(program: Program, path: Path, size: Size) -> None:
     """Write a counted program; its folder has to exist.
 
+    Args:
+        size: what its model needs for one sample.
     Raises:
         NotPlainError: it has no plain description.
         OSError: it cannot be written.
@@ -56,14 +60,15 @@ def write(program: Program, path: Path) -> None:
         "inputs": program.inputs,
         "answers": program.answers,
         "form": form,
+        "size": asdict(size),
     }
     text = json.dumps(about)
     with whole_file(path) as place:
         save_file(constants, place, {"program": text, "hash": _hash(text, constants)})
 
 
-def read(path: Path) -> Program:
-    """Return the program of a file.
+def read(path: Path) -> tuple[Program, Size]:
+    """Return the program of a file, and what its model needs.
 
     Raises:
         Exception: of any kind, if it is not such a file, or of a version of torch that had other operators.
@@ -84,7 +89,7 @@ def read(path: Path) -> Program:
             raise ValueError(f"a node is called {node.name}, not {one['name']}")
         node.meta = {MADE: _value(one["made"], nodes), WHERE: one["where"]}
         nodes[node.name] = node
-    return Program(
+    program = Program(
         graph,
         about["parameters"],
         about["buffers"],
@@ -95,6 +100,7 @@ def read(path: Path) -> Program:
         treespec_loads(about["form"]),
         Counted(_value(about["values"], nodes), about["macs"]),
     )
+    return program, Size(**about["size"])
 
 
 def _hash(text: str, constants: Mapping[str, Tensor]) -> str:

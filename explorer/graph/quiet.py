@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import fx
+
+ORIGINS = "do_not_emit_stack_traces"  # setting of torch.fx
 
 
 def _nothing(*said: Any, **how: Any) -> None:
@@ -36,6 +39,22 @@ def without_log() -> Iterator[None]:
         vars(_trace).pop("print", None)
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
+
+
+@contextmanager
+def without_origins() -> Iterator[None]:
+    """Let a traced graph be without the lines of code that its steps come from: nobody reads them here, and
+    to look them up takes a part of the time. Torch can do without them from 2.12 on.
+    """
+    config = vars(fx.config)
+    before = config.get(ORIGINS)
+    if before is not None:
+        config[ORIGINS] = True
+    try:
+        yield
+    finally:
+        if before is not None:
+            config[ORIGINS] = before
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Says in one sentence why a model has no graph that can be cut."""
 
+import re
+
 from torch import fx
 from torch._ops import HigherOrderOperator
 
@@ -8,6 +10,9 @@ from .nodes import WHOLE, is_of_func, where
 
 ONLY_WEIGHTS = "only unstructured pruning is possible"
 READS_VALUES = ("item", "_local_scalar_dense")
+OWN_OUTPUT = re.compile(
+    r"Found <class '([^']*)'> in output, which is not a known type"
+)  # torch.export's words
 
 
 def unreadable(error: BaseException) -> str:
@@ -18,9 +23,24 @@ def unreadable(error: BaseException) -> str:
     place = place_of(error)
     if isinstance(error, GuardOnDataDependentSymNode):
         return _decides(f"{place}," if place else "The forward")
+    unknown = OWN_OUTPUT.search(str(error))
+    if unknown is not None:
+        kind = unknown[1].rpartition(".")[2][:60]
+        return (
+            f"The forward returns a {kind}, in which torch.export finds no tensors, so {ONLY_WEIGHTS}; a "
+            "tuple, a dict or a NamedTuple can be followed."
+        )
     first_line = str(error).strip().split("\n")[0][:300] or type(error).__name__
     where_from = f"{place}: " if place else ""
     return f"torch.export cannot read this model ({where_from}{first_line}); {ONLY_WEIGHTS}."
+
+
+def no_tensor() -> str:
+    """Return the sentence for a model that hands an object to its operators."""
+    return (
+        "The forward uses an object that is no tensor, such as a torch.Generator of its own, which a graph "
+        f"cannot hold, so {ONLY_WEIGHTS}."
+    )
 
 
 def reads_values(node: fx.Node) -> str:

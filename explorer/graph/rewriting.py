@@ -3,7 +3,6 @@
 import math
 import operator
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from ..errors import CompactionError
 from .labels import Labelled
 from .nodes import op_name
 from .rules.movement import read_positions
+from .strides import is_even, stride_order, taken_by
 from .survivors import Survivors
 
 SIZED = (
@@ -152,15 +152,13 @@ def _slice(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Sur
         1,
     ):  # everything, even if a batch of any size is folded into the dimension
         return node.target, args, kwargs
-    new = torch.cumsum(kept, 0) - 1  # old position -> new position
-    taken = [int(new[i]) for i in range(start, stop, step) if kept[i]]
+    taken = taken_by(range(start, stop, step), kept)
     if not taken:
         raise CompactionError(f"Removing these units would leave nothing of the slice in {node.name!r}.")
     if taken == list(range(taken[0], taken[0] + len(taken))):
         return node.target, (args[0], dim, taken[0], taken[-1] + 1), {}
-    strides = {b - a for a, b in pairwise(taken)}
-    if len(strides) == 1:
-        return node.target, (args[0], dim, taken[0], taken[-1] + 1, strides.pop()), {}
+    if is_even(taken):
+        return node.target, (args[0], dim, taken[0], taken[-1] + 1, taken[1] - taken[0]), {}
     raise CompactionError(
         f"The slice with step {step} in {node.name!r} cannot be renumbered for these units."
     )
@@ -230,6 +228,8 @@ def _roll(node: fx.Node, args: tuple, kwargs: dict, source: Labelled, left: Surv
 def order_left(node: fx.Node, left: Survivors) -> Tensor | None:
     """Return the order in which a node reads the channels that are left; None if it reads them as before."""
     values, name = left.coupling.values, op_name(node.target)
+    if name == "slice":
+        return stride_order(node, left)
     if name not in ("index", "index_select"):
         return None
     given: Any = fx.node.map_arg(node.args, lambda n: values[n.name])

@@ -24,6 +24,7 @@ from torch.utils.flop_counter import flop_registry
 
 from ..errors import ExplorerError, GraphError, LoadError
 from ..machine.foreign_code import description
+from .compiler_guards import open_guard
 from .quiet import counted_apart
 
 VARIABLE = "PRUNING_EXPLORER_MAX_"  # + the name of a limit in capitals: the operator's own value for it
@@ -119,17 +120,16 @@ class _Watch(TorchDispatchMode):
             flops = flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=output)
             self.macs += flops // 2 // self.samples
             _bound("macs", self.macs, self.limits)
-        if not any(
-            result.alias_info for result in func._schema.returns
-        ):  # a view of a weight is not an activation
-            for tensor in tree_leaves(output):
-                if isinstance(tensor, Tensor):
-                    self.activation_bytes = max(
-                        self.activation_bytes, tensor.numel() * tensor.element_size() // self.samples
-                    )
+        if not any(result.alias_info for result in func._schema.returns):  # a view of a weight is none
+            tensors = (tensor for tensor in tree_leaves(output) if isinstance(tensor, Tensor))
+            sizes = (tensor.numel() * tensor.element_size() // self.samples for tensor in tensors)
+            self.activation_bytes = max(self.activation_bytes, *sizes, 0)
         _bound("activation_bytes", self.activation_bytes, self.limits)
         _bound("seconds", self.limits.seconds + (time.thread_time() > self.until), self.limits)
         return output
+
+
+open_guard(_Watch.__torch_dispatch__)
 
 
 def _bound(limit: str, reached: int, limits: Limits) -> None:
@@ -229,6 +229,13 @@ def size_of(model: nn.Module, example: Tensor) -> Size | TooLarge:
             known = (limits, large)
         _known_sizes[model] = known
     return known[1]
+
+
+def note_size(model: nn.Module, size: Size) -> None:
+    """Let `size_of` know a size from an earlier start, unless it is beyond a limit of today."""
+    limits = limits_now()
+    if all((reached or 0) <= getattr(limits, limit) for limit, reached in vars(size).items()):
+        _known_sizes[model] = (limits, size)
 
 
 def check_parameters(model: nn.Module, name: str) -> None:

@@ -3,17 +3,15 @@ looks.
 """
 
 import math
-from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from ..graph.analysed import Analysed
-from ..graph.nodes import op_name, where
-from ..graph.program import Program
-from ..graph.running import GraphRun, fixed_batch, tensors_of
+from ..graph.running import fixed_batch
 from ..signals.watching import silent, watch
 from ..values.profile import HEAD, Group, Layer
+from .attention import attention, attention_sites
 
 
 def activation_maps(model: Analysed, layer: Layer, sample: Tensor) -> Tensor | None:
@@ -39,58 +37,23 @@ def _batch(sample: Tensor, size: int | None) -> Tensor:
     return sample[None].repeat(size or 1, *(1,) * sample.dim())
 
 
-class _Attentive(GraphRun):
-    """Records the attention of one module: softmax(q k / sqrt(d)), as the fused operator computes it
-    inside.
-    """
-
-    def __init__(self, program: Program, module: str):
-        super().__init__(program, "cpu")
-        self.attended = module
-        self.attention: Tensor | None = None
-
-    def run_node(self, node: fx.Node) -> Any:
-        if op_name(node.target) == "scaled_dot_product_attention" and self.attended.startswith(
-            where(node) + "."
-        ):
-            given: Any = dict(
-                zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False)
-            )
-            given |= node.kwargs
-            if given.get("attn_mask") is None and not given.get("is_causal"):
-                query, key = self.env[given["query"]], self.env[given["key"]]
-                scale = given.get("scale") or 1 / math.sqrt(query.shape[-1])
-                self.attention = (query @ key.transpose(-2, -1) * scale).softmax(-1)
-        return super().run_node(node)
-
-
 def head_maps(model: Analysed, group: Group, sample: Tensor) -> Tensor | None:
     """Return (heads, height, width): how much attention each patch of a square grid gets from each head,
     averaged over all queries.
 
-    Tokens before the patches, such as a class token, are left out. None if the attention is not available: it
-    has a mask, is not computed by torch's operator, works window by window, or its tokens do not form a
-    square.
+    Tokens before the patches, such as a class token, are left out. None if the attention is not available:
+    the graph has none that can be read, it works window by window, or its tokens do not form a square.
     """
-    if model.graph.program is None or group.unit != HEAD:
+    sites = attention_sites(model, group)
+    if model.graph.program is None or group.unit != HEAD or not sites or sites[0].heads != group.units:
         return None
-    runner = _Attentive(model.graph.program, group.name)
     inputs = _batch(sample, fixed_batch(model.graph.program))
-    with torch.no_grad():
-        runner.logits(tensors_of(model.subject, model.graph.program, "cpu"), inputs)
-    if (
-        runner.attention is None
-        or runner.attention.dim() != 4
-        or runner.attention.shape[:2] != (len(inputs), group.units)
-    ):
+    probabilities = attention(model, sites[0], inputs)
+    if len(probabilities) != len(inputs):
         return None
-    attention = runner.attention[0].mean(1)  # (heads, tokens)
-    side = math.isqrt(attention.shape[1])
-    return (
-        attention[:, attention.shape[1] - side * side :].reshape(len(attention), side, side)
-        if side > 1
-        else None
-    )
+    looks = probabilities[0].mean(1)  # (heads, tokens)
+    side = math.isqrt(looks.shape[1])
+    return looks[:, looks.shape[1] - side * side :].reshape(len(looks), side, side) if side > 1 else None
 
 
 def filter_images(weight: Tensor) -> Tensor | None:

@@ -1,13 +1,14 @@
 """A class on disk: code, token and board, so that a program that starts again goes on with the same links."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ExplorerError
 from ..machine.bounded_file import read_bounded
 from ..machine.whole_file import whole_file
+from ..values.json_fields import built
 from ..values.recipe import Recipe
 from .class_board import (
     CODE_ALPHABET,
@@ -23,7 +24,7 @@ from .class_board import (
 VERSION, LONGEST = 1, 20_000_000  # bytes
 SHORTEST_TOKEN = 16
 OWN = 0o600  # only the teacher's account reads the token
-DAMAGED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, ExplorerError)
+DAMAGED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, ExplorerError)
 
 
 def opened(path: Path) -> Classroom:
@@ -75,15 +76,9 @@ def _read(data: dict[str, Any]) -> Classroom:
     return Classroom(Board({points[-1].nickname: points for points in tries if points}), code, token)
 
 
-def _point(data: dict[str, Any]) -> BoardPoint:
-    Recipe.from_url(data["recipe"])
-    numbers = {name: float(data[name]) for name in ("left", "accuracy", "low", "high")}
-    if not all(0 <= number <= 1 for number in numbers.values()):
+def _point(data: object) -> BoardPoint:
+    point = built(BoardPoint, data)
+    Recipe.from_url(point.recipe)
+    if not all(0 <= number <= 1 for number in (point.left, point.accuracy, point.low, point.high)):
         raise ValueError("no fraction")
-    return BoardPoint(
-        clean_name(data["nickname"]),
-        str(data["model"]),
-        **numbers,
-        samples=int(data["samples"]),
-        recipe=data["recipe"],
-    )
+    return replace(point, nickname=clean_name(point.nickname))

@@ -78,6 +78,7 @@ def read(path: Path) -> Lesson:
     """
     try:
         data = tomllib.loads(read_bounded(path, FILE_LIMIT).decode("utf-8"))
+        str(data)  # a hexadecimal number is read at any length, but not written
     except OSError as error:
         raise LessonError(f"Lesson {path.name[:80]!r} cannot be read ({error.strerror}).") from error
     except RecursionError as error:

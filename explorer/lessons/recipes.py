@@ -42,14 +42,14 @@ def recipe_for(model: Analysed, experiment: Experiment, arm: Arm, x: float, devi
         start = allocate(model, start, Allocation(Choice("uniform"), arm.base))
     if arm.equal_to:
         other = experiment.arm(arm.equal_to)
-        costs = CostModel.of(model.subject, model.profile)
+        costs = CostModel.of(model)
         like = recipe_for(model, experiment, other, x, device)
         if arm.equal_in == "latency":
             return _as_fast(model, arm, start, like, device)
         return _search(model, arm, start, arm.equal_in, costs.cost(like, arm.equal_in))  # type: ignore[arg-type]
     if arm.match == "units":
         return _spread(model, arm, start, x)
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     return _search(model, arm, start, arm.match, (1 - x) * costs.cost(Recipe(), arm.match))  # type: ignore[arg-type]
 
 
@@ -96,7 +96,7 @@ def _spread(model: Analysed, arm: Arm, start: Recipe, target: float) -> Recipe:
 
 def _search(model: Analysed, arm: Arm, start: Recipe, what: str, wanted: float) -> Recipe:
     """Return the recipe whose cost is nearest to the wanted cost; costs fall as the target rises."""
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     best, low, high = start, 0.0, LARGEST
     for _ in range(HALVINGS):
         middle = round((low + high) / 2, 4)

@@ -1,6 +1,6 @@
 """What a configuration of transformers describes: pictures or text, and what the model answers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -102,3 +102,17 @@ def kind_of(transformers: Any, config: Any) -> ModelKind:
             "folder; save its encoder alone, such as T5EncoderModel, or name a Python file with it."
         )
     return PICTURES
+
+
+def unread_words(names: Sequence[str]) -> str:
+    """Return a sentence about tensors that a folder has and its model does not read, "" if there are none.
+
+    >>> unread_words(["head.bias", "head.weight"])
+    " Its files also hold 2 tensors that this model does not read, such as 'head.bias'."
+    """
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f" Its files also hold {names[0][:80]!r}, which this model does not read."
+    many = f"{len(names):,} tensors that this model does not read"
+    return f" Its files also hold {many}, such as {names[0][:80]!r}."

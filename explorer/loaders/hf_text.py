@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -126,13 +127,22 @@ def _encoder(tokenizer: Any) -> Callable[[str], Tokens]:
         if "offset_mapping" not in encoded:
             each, more = divmod(len(text.encode()), max(1, len(tokens)))
             return tokens, [each + (k < more) for k in range(len(tokens))]
-        sizes, done = [], 0
-        for _, end in encoded["offset_mapping"]:
-            sizes.append(len(text[done:end].encode()) if end > done else 0)
-            done = max(done, end)
-        return tokens, sizes
+        return tokens, bytes_added(text, [end for _, end in encoded["offset_mapping"]])
 
     return encode
+
+
+def bytes_added(text: str, ends: Sequence[int]) -> list[int]:
+    """Return the bytes of text from the furthest end so far to each end.
+
+    >>> bytes_added("aé€", [1, 0, 2, 3])
+    [1, 0, 2, 3]
+    """
+    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    sizes = 1 + (codes > 0x7F).astype(np.int64) + (codes > 0x7FF) + (codes > 0xFFFF)
+    before = np.append(0, np.cumsum(sizes))  # bytes before each character
+    reached = np.maximum.accumulate(np.asarray(ends, dtype=np.int64))
+    return np.diff(before[reached], prepend=0).tolist()
 
 
 def _decoder(tokenizer: Any) -> Callable[[Sequence[int]], str]:

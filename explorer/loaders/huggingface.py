@@ -6,7 +6,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from ..data.reader import class_name
 from ..errors import LoadError
+from ..machine.collector import without_collector
 from ..machine.optional_packages import uses_torchvision
 from ..registry import LOADERS
 from ..values.subject import Normalisation, Preset, Subject
 from .foreign_forward import Forward, led
 from .foreign_model import InputForm, subject_of, weights_of
 from .heads import classes_of
-from .hf_kinds import TAKEN, TWO_INPUTS, ModelKind, kind_of
+from .hf_kinds import TAKEN, TWO_INPUTS, ModelKind, kind_of, unread_words
 from .hf_pairs import NOTE, pair_form, way_for_pair
 from .hf_text import form_for, text_form, way_for, window_of
 from .number_format import SHORT, check_unquantised, in_float32, number_format
@@ -46,6 +47,7 @@ def logits(forward: Forward, pixel_values: Tensor) -> Tensor:
 
 
 @LOADERS.register("hf", rank=4, local_only=True)
+@without_collector()
 def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
     """A model of transformers for pictures or text: hf:FOLDER without network, or hf:OWNER/NAME from the hub.
 
@@ -68,7 +70,7 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         config = transformers.AutoConfig.from_pretrained(source, **how)
         kind, came = kind_of(transformers, config), getattr(config, "dtype", None)
         length, positions = (0, None) if kind.reads == "pictures" else window_of(config, tokens, name)
-        model, dtype = _model(transformers, kind, config, source, checkpoint, how)
+        model, dtype, unread = _model(transformers, kind, config, source, checkpoint, how)
         own: Any = model.config
         own.dtype = came  # that of the files, which an export keeps
         form = _form(kind, model, length) if length else _pictures(transformers, config, source, how)
@@ -85,6 +87,7 @@ def huggingface_model(name: str, *, checkpoint: str | None = None) -> Subject:
         f"{weights_of(checkpoint) if checkpoint else 'its own weights'}"
         f"{f', which tell {config.num_labels:,} classes apart' if kind.classes else ''}."
     )
+    about += unread_words(unread)
     shown = f"hf:{Path(source).resolve().name if is_local else name}"
     if dtype == torch.float32 and came in SHORT:
         short = str(came).removeprefix("torch.")
@@ -154,8 +157,9 @@ def _model(
     source: str,
     checkpoint: str | None,
     how: Mapping[str, Any],
-) -> tuple[nn.Module, torch.dtype]:
-    """Return the model with the weights of its files, or of a checkpoint, and their number format.
+) -> tuple[nn.Module, torch.dtype, Sequence[str]]:
+    """Return the model with the weights of its files, or of a checkpoint, their number format, and the
+    tensors in them that it does not read.
 
     Raises:
         LoadError: too large, or weights are missing, so that it is not a trained model of its kind.
@@ -194,7 +198,7 @@ def _model(
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
         fault = f"lacks {missing[0]!r}{more}, so it is not a trained {kind.title}; choose one that is."
         raise LoadError(f"{(checkpoint or source)[-80:]!r} {fault}")
-    return model, dtype
+    return model, dtype, sorted(loading["unexpected_keys"])
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from ..values.subject import Subject, Task
 
 Kind = Literal["softmax", "log_softmax", "sigmoid"]
 LEAST = 1e-12  # probabilities below it have this one's logarithm
+DIVERGENCE = "kl_divergence"
 LAST: dict[str, Kind] = {
     "_softmax": "softmax",
     "_safe_softmax": "softmax",
@@ -109,14 +110,21 @@ def reading_scores(subject: Subject, task: Task) -> Task:
         return task
     if kind is None:
         return task
-    told = (*task.how, TOLD[kind]) if TOLD[kind] not in task.how else task.how
+    how = (*task.how, TOLD[kind]) if TOLD[kind] not in task.how else task.how
+    if kind == "sigmoid":
+        task = replace(task, metric=tuple(map(_of_labels, task.metrics)))
     if kind == "log_softmax":
-        return replace(task, how=told)
-    return replace(task, how=told, scored=lambda outputs: as_scores(kind, outputs))
+        return replace(task, how=how)
+    return replace(task, how=how, scored=lambda outputs: as_scores(kind, outputs))
 
 
 def _reads_scores(metric: str | Metric) -> bool:
     return (METRICS[metric]() if isinstance(metric, str) else metric).of_scores
+
+
+def _of_labels(metric: str | Metric) -> str | Metric:
+    """Return the metric for scores that are a yes or no each, which no softmax over them would read."""
+    return METRICS[metric](labels=True) if metric == DIVERGENCE else metric
 
 
 def _same(outputs: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from ..errors import LoadError
 from ..machine.foreign_code import description
@@ -158,6 +159,8 @@ def fitting(model: nn.Module, said: Declared) -> Inputs:
         for batch in (2, 1):
             try:
                 drawn = _drawn(model, Inputs(parts, (), said.by_name), said, batch)
+            except LoadError:
+                raise
             except (Exception, SystemExit) as error:  # the border of the user's code
                 first = first or error
                 continue
@@ -188,9 +191,31 @@ def _drawn(model: nn.Module, inputs: Inputs, said: Declared, batch: int) -> Inpu
         generator = torch.Generator().manual_seed(SEED)
         example = tuple(_values(p, batch, generator, said, i) for i, p in enumerate(parts))
         found = seeded(lambda: inputs.call(model, example))
+    if all(leaf is None or isinstance(leaf, str | bytes | int | float) for leaf in tree_leaves(found)):
+        raise TypeError(f"it returns a {type(found).__name__} without any tensor")
+    check_dense(found)
     if batch > 1 and isinstance(found, Tensor) and (found.dim() == 0 or len(found) != batch):
         return None
     return replace(inputs, parts=parts, example=example)
+
+
+def check_dense(outputs: Any) -> None:
+    """Check that each number of a model's outputs has a place, so that two models can be compared by them.
+
+    Raises:
+        LoadError: an output is sparse, nested or quantised.
+    """
+    ways = {"sparse": ".to_dense()", "nested": ".to_padded_tensor(0.0)", "quantised": ".dequantize()"}
+    for leaf in tree_leaves(outputs):
+        if not isinstance(leaf, Tensor):
+            continue
+        dense = leaf.layout == torch.strided
+        kind = "nested" if leaf.is_nested else "quantised" if leaf.is_quantized else "" if dense else "sparse"
+        if kind:
+            raise LoadError(
+                f"The model returns a {kind} tensor, but answers are compared number by number; end its "
+                f"forward with {ways[kind]}."
+            )
 
 
 def _known(model: nn.Module, inputs: Inputs, index: int, batch: int) -> InputPart:

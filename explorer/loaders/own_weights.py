@@ -45,13 +45,23 @@ def check_plain(model: nn.Module, name: str) -> None:
     """Check that the model has plain weights.
 
     Raises:
-        LoadError: the model is scripted or quantised, or its weights have no values or no names, so they
-            cannot be pruned.
+        LoadError: the model is scripted, exported or quantised, or its weights have no values, no names or no
+            dense layout, so they cannot be pruned.
     """
     if isinstance(model, torch.jit.ScriptModule):
         raise LoadError(
             f"The model of {name} is scripted, so its code and weights are sealed; load the torch.nn.Module "
             "that it was made from, and script what is exported."
+        )
+    if any(map(_is_exported, model.modules())):
+        raise LoadError(
+            f"The model of {name} holds a program of torch.export, which cannot be set to evaluation; load "
+            "the torch.nn.Module that it was made from, or what torch.export.unflatten makes of the program."
+        )
+    if any(parameter.layout != torch.strided for parameter in model.parameters() if not _is_lazy(parameter)):
+        raise LoadError(
+            f"The model of {name} has sparse weights, which cannot be rated; make them dense with "
+            ".to_dense()."
         )
     if any(tensor.is_meta for tensor in [*model.parameters(), *model.buffers()] if not _is_lazy(tensor)):
         raise LoadError(
@@ -67,6 +77,11 @@ def check_plain(model: nn.Module, name: str) -> None:
             f"The model of {name} is quantised, and packed weights cannot be pruned; prune the model before "
             "it is quantised."
         )
+
+
+def _is_exported(module: nn.Module) -> bool:
+    """Whether it is what `ExportedProgram.module()` returns, whose file takes a second to import."""
+    return any(kind.__module__ == "torch.export._unlift" for kind in type(module).__mro__)
 
 
 def _is_lazy(tensor: Tensor) -> bool:

@@ -219,25 +219,53 @@ def _inputs(said: Declared, model: nn.Module, path: Path) -> Inputs:
         LoadError: it runs on none of those that were tried.
     """
     own = {tensor.dtype for tensor in model.parameters() if tensor.is_floating_point()}
+    mixed = _copied(model.eval().cpu()) if len(own) > 1 else None
     try:
         model.eval().cpu().float()
         return fitting(model, said)
+    except LoadError as error:
+        raise LoadError(str(error).replace("The model", f"The model of {path.name}", 1)) from error
     except (Exception, SystemExit) as error:  # the border of the user's code
-        for dtype in own - {torch.float32}:
-            if _runs_in(model, said, dtype):
-                name = str(dtype).removeprefix("torch.")
-                raise LoadError(
-                    f"The model of {path.name} runs in {name} only, since its forward casts to that, but "
-                    "weights are loaded as float32; cast to the type of a weight, such as "
-                    "x.to(self.conv.weight.dtype)."
-                ) from error
-        raise LoadError(f"The model of {path.name} does not run on {trouble(error, said)}.") from error
+        told = _of_other_formats(model, mixed, said, own) or f"does not run on {trouble(error, said)}."
+        raise LoadError(f"The model of {path.name} {told}") from error
 
 
-def _runs_in(model: nn.Module, said: Declared, dtype: torch.dtype) -> bool:
-    """Whether the model runs once its weights are of this type."""
+def _of_other_formats(
+    model: nn.Module, mixed: nn.Module | None, said: Declared, own: set[torch.dtype]
+) -> str | None:
+    """Return what is wrong if the model runs with weights of other types than float32, otherwise None.
+
+    Args:
+        mixed: the model with its own weights of several types. own: those types.
+    """
+    advice = "cast to the type of a weight, such as x.to(self.conv.weight.dtype)."
+    if mixed is not None and _runs(mixed, said):
+        names = " and ".join(sorted(str(dtype).removeprefix("torch.") for dtype in own))
+        return (
+            f"mixes weights in {names}, to which its forward casts, but all are loaded as float32; {advice}"
+        )
+    for dtype in own - {torch.float32}:
+        made = _copied(model)
+        if made is not None and _runs(made.to(dtype), said):
+            name = str(dtype).removeprefix("torch.")
+            return (
+                f"runs in {name} only, since its forward casts to that, but weights are loaded as float32; "
+                f"{advice}"
+            )
+    return None
+
+
+def _copied(model: nn.Module) -> nn.Module | None:
     try:
-        fitting(copy.deepcopy(model).to(dtype), said)
+        return copy.deepcopy(model)
+    except Exception:  # the border of the user's code
+        return None
+
+
+def _runs(model: nn.Module, said: Declared) -> bool:
+    """Whether the model runs with its weights as they are."""
+    try:
+        fitting(model, said)
     except Exception:  # the border of the user's code
         return False
     return True

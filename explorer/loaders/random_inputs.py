@@ -10,11 +10,10 @@ from ..values.inputs import InputPart, in_one_row
 from ..values.metric import Metric
 from ..values.samples import Split
 from ..values.subject import Normalisation, Subject, Task
-from .output_kind import kind_of, reading_scores
+from .output_kind import reading_scores
 
 SAMPLES, SEED = 128, 0
 OF_CLASSES, OF_ANYTHING = ("same_answer", "kl_divergence"), ("cosine_similarity", "relative_error")
-OF_LABELS = ("same_answer", "relative_error")  # each score is a probability of its own
 NAME = "random inputs"
 NOTE = (
     f"No data: what is measured is agreement with the dense model on {SAMPLES} random inputs, which says "
@@ -42,7 +41,7 @@ def agreement_task(subject: Subject, metrics: Sequence[str | Metric] = ()) -> Ta
         metric=tuple(metrics) or _metrics(subject),
         answer=subject.outputs,
     )
-    return task if task.metrics == OF_LABELS else reading_scores(subject, task)
+    return reading_scores(subject, task)
 
 
 def random_inputs(subject: Subject) -> Tensor:
@@ -59,5 +58,4 @@ def _metrics(subject: Subject) -> tuple[str, ...]:
         found = subject.answer(subject.example)
     if not isinstance(found, Tensor) or found.dim() != 2 or found.shape[1] < 2:
         return OF_ANYTHING
-    kind = kind_of(lambda: subject.answer(subject.example))
-    return OF_LABELS if kind == "sigmoid" else OF_CLASSES
+    return OF_CLASSES

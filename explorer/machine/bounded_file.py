@@ -5,6 +5,7 @@ ever.
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PATIENCE = 10.0  # seconds without a byte from a pipe
@@ -27,31 +28,44 @@ class NoFileError(OSError):
 
 
 def read_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> bytes:
-    """Return the content of a file, if it is not too long.
+    """Read the content of a file, if it is not too long.
 
     Args:
         pipes: also read what a program writes into a pipe, such as `<(program)` in a shell.
     Raises:
         OSError: it cannot be read, is not a file, or has more bytes than the limit; `strerror` says which.
     """
+    content = bytearray()
+    for part in parts_bounded(path, limit, pipes=pipes):
+        content += part
+    return bytes(content)
+
+
+def parts_bounded(path: str | Path, limit: int, *, pipes: bool = False) -> Iterator[bytes]:
+    """Yield the content of a file piece by piece, none of them empty; otherwise as `read_bounded`."""
     handle = os.open(path, os.O_RDONLY | AT_ONCE | getattr(os, "O_BINARY", 0))
     with os.fdopen(handle, "rb", buffering=0) as file:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode) and not (pipes and (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode))):
+        about = os.fstat(handle)
+        is_plain = stat.S_ISREG(about.st_mode)
+        if not is_plain and not (pipes and (stat.S_ISFIFO(about.st_mode) or stat.S_ISCHR(about.st_mode))):
             raise NoFileError
-        content, until = bytearray(), time.monotonic() + PATIENCE
-        while len(content) <= limit:
-            part = file.read(min(CHUNK, limit + 1 - len(content)))
+        if is_plain and about.st_size > limit:
+            raise TooLongError(limit)
+        left, until = limit, time.monotonic() + PATIENCE
+        while True:
+            part = file.read(min(CHUNK, left + 1))
             if part == b"":
-                return bytes(content)
+                return
             if part:
-                content += part
+                left -= len(part)
+                if left < 0:
+                    raise TooLongError(limit)
+                yield part
                 until = time.monotonic() + PATIENCE
             elif time.monotonic() > until:
                 raise OSError(0, "it gives no data")
             else:
                 time.sleep(0.02)
-    raise TooLongError(limit)
 
 
 def append_text(path: Path, text: str) -> int:

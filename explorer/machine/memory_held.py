@@ -1,9 +1,10 @@
 """How many bytes a value holds; tensors that share their memory count once."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -51,11 +52,14 @@ def weighed(value: Any) -> MemoryUse:
         if id(value) in seen:
             continue
         seen[id(value)] = value
-        if isinstance(value, Tensor):
+        kind: Any = type(value)
+        inside = _way_into(kind)
+        if inside is _of_tensor:
             _add_storage(value, storages)
-        else:
-            plain += 0 if isinstance(value, nn.Module) else sys.getsizeof(value, 0)
-            left.extend(_inside(value))
+            continue
+        plain += 0 if inside is _of_module else sys.getsizeof(value, 0)
+        if inside is not None:
+            left.extend(inside(value))
     return MemoryUse(plain, storages)
 
 
@@ -68,12 +72,34 @@ def _add_storage(tensor: Tensor, storages: dict[int, int]) -> None:
         storages[storage.data_ptr()] = storage.nbytes()
 
 
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return [*value.keys(), *value.values()]
-    if isinstance(value, list | tuple | set | frozenset):
-        return value
-    if isinstance(value, nn.Module):
-        return [*value.parameters(), *value.buffers()]
-    kept_in_dict = is_dataclass(value) and hasattr(value, "__dict__")
-    return vars(value).values() if kept_in_dict and not isinstance(value, type) else ()
+@lru_cache(512)
+def _way_into(kind: type) -> Callable[[Any], Iterable[Any]] | None:
+    """Return how to look into values of a type, of which there may be a hundred thousand; None: not at
+    all.
+    """
+    if issubclass(kind, Tensor):
+        return _of_tensor
+    # the look at `keys` first, since the first question of a type whether it is a mapping takes milliseconds
+    if hasattr(kind, "keys") and issubclass(kind, Mapping):
+        return _of_mapping
+    if issubclass(kind, list | tuple | set | frozenset):
+        return iter
+    if issubclass(kind, nn.Module):
+        return _of_module
+    return _of_fields if is_dataclass(kind) and kind.__dictoffset__ else None
+
+
+def _of_tensor(value: Tensor) -> Iterable[Any]:
+    return ()
+
+
+def _of_mapping(value: Mapping[Any, Any]) -> Iterable[Any]:
+    return [*value.keys(), *value.values()]
+
+
+def _of_module(value: nn.Module) -> Iterable[Any]:
+    return [*value.parameters(), *value.buffers()]
+
+
+def _of_fields(value: Any) -> Iterable[Any]:
+    return vars(value).values()

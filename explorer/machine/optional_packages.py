@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 
 from ..errors import LoadError
+from .collector import without_collector
 
 T = TypeVar("T")
 
@@ -55,7 +56,8 @@ def optional(name: str) -> ModuleType:
     """
     with _lock:
         try:
-            return importlib.import_module(name)
+            with without_collector():
+                return importlib.import_module(name)
         except ImportError as error:
             package, why = PACKAGES.get(name, name), " ".join(str(error).split())[:200]
             way = f"install it with: pip install 'pruning-explorer[{EXTRAS[name]}]'."

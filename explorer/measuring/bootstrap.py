@@ -7,7 +7,6 @@ model, so two models on the same samples are compared pair by pair.
 
 import math
 from dataclasses import replace
-from functools import cache
 from statistics import NormalDist
 from typing import Any
 
@@ -17,46 +16,20 @@ from torch import Tensor
 from ..errors import ExplorerError
 from ..values.metric import Metric
 from ..values.report import Drop
+from .resamples import Resampled, resample_weights, resampled_sums
 from .statistics import paired_drop, student_quantile, verdict, wilson
 
-RESAMPLES = 1000
-CHUNK = 256  # samples whose counts are drawn together, from their own seed
 OF_ROWS = 200  # resamples for a metric of rows instead of sums, which takes longer
 MOST_SKEW = 2.5  # maximum length of an end of the bootstrap-t interval, in those of a symmetric one
+ROUNDING = 1e-9  # by which a value may be beyond a limit of its metric
 FEW = 25  # differing samples, below which a resample may contain hardly any of them
-
-
-@cache
-def _counts(chunk: int) -> Tensor:
-    """Return (RESAMPLES, CHUNK) uint8 counts, the same in every process."""
-    generator = torch.Generator().manual_seed(chunk)
-    return torch.poisson(torch.ones(RESAMPLES, CHUNK), generator=generator).to(torch.uint8)
-
-
-def resample_weights(samples: int, resamples: int = RESAMPLES) -> Tensor:
-    """Return (resamples, samples) float64 weights; those of the first samples do not depend on how many there
-    are.
-
-    >>> torch.equal(resample_weights(300)[:, :10], resample_weights(10))
-    True
-    """
-    chunks = range(math.ceil(samples / CHUNK))
-    return torch.cat([_counts(k)[:resamples] for k in chunks], 1)[:, :samples].double()
-
-
-def resampled_sums(rows: Tensor) -> Tensor:
-    """Return (RESAMPLES, k) sums of (samples, k) rows, a chunk of samples at a time."""
-    sums = torch.zeros(RESAMPLES, rows.shape[1], dtype=torch.float64)
-    for k, part in enumerate(rows.split(CHUNK)):
-        sums += _counts(k)[:, : len(part)].double() @ part
-    return sums
 
 
 def is_proportion(metric: Metric, rows: Tensor) -> bool:
     """Whether each sample is right or wrong and the value is the share of right ones, which has exact
     intervals.
     """
-    if metric.of_rows or not metric.is_bounded or rows.shape[1] != 2 or not len(rows):
+    if metric.of_rows or metric.unit != "%" or rows.shape[1] != 2 or not len(rows):
         return False
     right = rows[:, 0]
     if not bool((rows[:, 1] == 1).all()) or not bool(((right == 0) | (right == 1)).all()):
@@ -107,63 +80,92 @@ def _in_shape(metric: Metric, values: Any, shape: torch.Size, of: str, to: str) 
     return values
 
 
-def _values(metric: Metric, rows: Tensor) -> Tensor:
+def _values(metric: Metric, sample: Resampled) -> Tensor:
     """Return (resamples,) values."""
+    return sample.kept(_new_values, metric)
+
+
+def _new_values(metric: Metric, sample: Resampled) -> Tensor:
     if metric.of_rows:
-        return _of_rows(metric, rows, resample_weights(len(rows), OF_ROWS))
-    return of_sums(metric, resampled_sums(rows))
+        return _of_rows(metric, sample.rows, resample_weights(len(sample.rows), OF_ROWS))
+    return of_sums(metric, sample.sums)
 
 
-def interval(metric: Metric, rows: Tensor, level: float = 0.95) -> tuple[float, float, float]:
-    """Return the value of a metric, and the ends of its interval.
+def interval(metric: Metric, of: Tensor | Resampled, level: float = 0.95) -> tuple[float, float, float]:
+    """Return the value of a metric, and the ends of its interval, which are values that it can have.
 
     Args:
-        rows: (samples, k) float64, at least one.
+        of: (samples, k) float64 rows, at least one.
     """
-    value = value_of(metric, rows)
+    sample = _resampled(of)
+    value = value_of(metric, sample.rows)
+    metric = _within(metric, value)
+    low, high = _ends(metric, value, sample, level)
+    least, most = metric.limits
+    return value, min(value, max(least, low)), max(value, min(most, high))
+
+
+def _within(metric: Metric, *values: float) -> Metric:
+    """Return the metric itself, without a limit that one of its values is beyond, as the user's may be."""
+    least, most = metric.limits
+    is_low, is_high = min(values) < least - ROUNDING, max(values) > most + ROUNDING
+    if not (is_low or is_high):
+        return metric
+    return replace(metric, least=-math.inf if is_low else least, most=math.inf if is_high else most)
+
+
+def _resampled(of: Tensor | Resampled) -> Resampled:
+    return of if isinstance(of, Resampled) else Resampled(of)
+
+
+def _ends(metric: Metric, value: float, sample: Resampled, level: float) -> tuple[float, float]:
+    rows = sample.rows
     if metric.in_logs:
-        _, low, high = interval(_logarithm(metric), rows, level)
-        low, high = torch.tensor([low, high], dtype=torch.float64).exp().tolist()
-        return value, low, high
+        logarithm = replace(metric, value=lambda sums: metric.value(sums).log(), in_logs=False)
+        ends = _ends(logarithm, value_of(logarithm, rows), sample, level)
+        low, high = torch.tensor(ends, dtype=torch.float64).exp().tolist()
+        return low, high
     if is_proportion(metric, rows):
-        return value, *wilson(round(float(rows[:, 0].sum())), len(rows), level)
-    low, high = _spread(value, _values(metric, rows), _influence(metric, rows), level)
-    if metric.is_bounded:
-        if _differing(rows, rows.mode(0).values.expand_as(rows)) < FEW:
-            low, high = _at_least(low, high, wilson(round(value * len(rows)), len(rows), level))
-        low, high = max(0.0, low), min(1.0, high)
-    return value, low, high
+        return wilson(round(float(rows[:, 0].sum())), len(rows), level)
+    low, high = _spread(value, _values(metric, sample), _influence(metric, sample), level)
+    if metric.is_bounded and _differing(rows, rows.mode(0).values.expand_as(rows)) < FEW:
+        return _at_least(low, high, wilson(round(value * len(rows)), len(rows), level))
+    return low, high
 
 
-def _logarithm(metric: Metric) -> Metric:
-    return replace(metric, value=lambda sums: metric.value(sums).log(), in_logs=False)
-
-
-def paired(metric: Metric, base: Tensor, pruned: Tensor, level: float = 0.95) -> Drop:
+def paired(
+    metric: Metric, base_of: Tensor | Resampled, pruned_of: Tensor | Resampled, level: float = 0.95
+) -> Drop:
     """Return the change of a metric between two models on the same samples, baseline - pruned, with interval
     and verdict.
 
     If few samples differ, one swap of each kind is added to the interval, as Bonett and Price add one flip:
     rows of the two samples that change the value most, once in each direction.
     """
+    before_cut, after_cut = _resampled(base_of), _resampled(pruned_of)
+    base, pruned = before_cut.rows, after_cut.rows
     samples = len(base)
     if is_proportion(metric, base) and is_proportion(metric, pruned):
         before, after = base[:, 0] == 1, pruned[:, 0] == 1
         worse, better = int((before & ~after).sum()), int((~before & after).sum())
         return _worded(paired_drop(worse, better, samples, delta=metric.margin, level=level), metric)
     value = value_of(metric, base)
-    estimate, low, high = _difference(metric, base, pruned, level)
+    metric = _within(metric, value, value_of(metric, pruned))
+    estimate, low, high = _difference(metric, before_cut, after_cut, level)
     if not metric.of_rows and _differing(base, pruned) < FEW and samples > 1:
-        low, high = _at_least(low, high, _difference(metric, *_with_swaps(metric, base, pruned), level)[1:])
-    if metric.is_bounded:
-        low, high = max(-1.0, low), min(1.0, high)
+        swapped = tuple(map(Resampled, _with_swaps(metric, base, pruned)))
+        low, high = _at_least(low, high, _difference(metric, swapped[0], swapped[1], level)[1:])
+    least, most = metric.limits
+    low, high = max(least - most, low), min(most - least, high)
     margin = metric.margin * (abs(value) if metric.is_relative else 1)
     return _worded(Drop(estimate, low, high, verdict(low, high, margin), level), metric, margin)
 
 
-def _difference(metric: Metric, base: Tensor, pruned: Tensor, level: float) -> tuple[float, float, float]:
+def _difference(
+    metric: Metric, base: Resampled, pruned: Resampled, level: float
+) -> tuple[float, float, float]:
     """Return baseline - pruned, and the ends of its interval."""
-    estimate = value_of(metric, base) - value_of(metric, pruned)
+    estimate = value_of(metric, base.rows) - value_of(metric, pruned.rows)
     values = _values(metric, base) - _values(metric, pruned)
     influence = _influence(metric, base) - _influence(metric, pruned)
     return estimate, *_spread(estimate, values, influence, level)
@@ -217,10 +219,15 @@ def _scores(influence: Tensor) -> Tensor:
     return torch.where(error > 0, mean / error.clamp_min(1e-300), mean.sign() * math.inf)
 
 
-def _influence(metric: Metric, rows: Tensor) -> Tensor:
+def _influence(metric: Metric, sample: Resampled) -> Tensor:
     """Return (samples,) how much the value changes with each sample: n times the change by one more such
     sample.
     """
+    return sample.kept(_new_influence, metric)
+
+
+def _new_influence(metric: Metric, sample: Resampled) -> Tensor:
+    rows = sample.rows
     if metric.of_rows:
         return torch.zeros(len(rows), dtype=torch.float64)
     total = rows.sum(0)

@@ -64,8 +64,7 @@ def evaluate(
         looks: sample counts, rising.
         start: what is already known; only later samples are run.
     """
-    parts = [start] if len(start) else []
-    done, batch = len(start), how.batch or batch_size(how.device)
+    known, done, batch = start, len(start), how.batch or batch_size(how.device)
     forward = how.forward or (lambda start, stop, read: model(read()))
     work = _Work(model, forward, split, normalisation, how)
     while done < looks[-1]:
@@ -80,11 +79,11 @@ def evaluate(
             how.notes(f"Device memory ran out: evaluated in batches of {batch}.")
             torch.cuda.empty_cache()
             continue
-        parts.append(tally)
+        known = joined([known, tally]) if len(known) else tally
         done = until
         if done == goal:
-            parts[:] = [joined(parts).cpu()]
-        yield joined(parts)
+            known = known.cpu()
+        yield known
 
 
 def batch_size(device: str) -> int:

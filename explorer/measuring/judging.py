@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..errors import ExplorerError
 from ..machine.foreign_code import description
 from ..metrics.losses import mean_of
+from ..metrics.shared import one_batch
 from ..registry import METRICS
 from ..values.metric import Metric
 from ..values.samples import leaves_of
@@ -91,6 +92,10 @@ class Judge:
         Raises:
             ExplorerError: a metric cannot read them, fails, or gives rows of a wrong shape or NaN.
         """
+        with one_batch():
+            return self._judged(outputs, targets)
+
+    def _judged(self, outputs: Any, targets: Any) -> Tally:
         whole, outputs = outputs, self.picked(outputs)
         stored, dense = targets if self.needs_dense else (targets, None)
         classes = self._classes(self._scores(outputs), stored)

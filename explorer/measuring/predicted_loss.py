@@ -6,6 +6,7 @@ are close to zero while the loss is curved, so the prediction is far too small f
 is here to show that.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -131,12 +132,19 @@ def loss_words(report: Report) -> LossWords:
     """Return measured losses on the same samples, their difference, and the prediction of the gradients, in
     nats.
     """
-    dense, now, told = report.baseline.loss, report.pruned.loss, report.predicted_loss_change
-    if dense is None or now is None:
+    dense, now, foretold = report.baseline.loss, report.pruned.loss, report.predicted_loss_change
+    if dense is None and now is None:
         return LossWords()
+    if dense is None or now is None:  # measured for one alone: a note says what happened to the other
+        return LossWords(_words(dense), _words(now), "unknown")
     change = "" if report.recipe.is_empty else _signed(now - dense)
-    predicted = "" if told is None or report.recipe.is_empty else _signed(told)
-    return LossWords(f"{dense:.{DIGITS}f}", f"{now:.{DIGITS}f}", change, predicted)
+    is_known = foretold is not None and math.isfinite(foretold) and not report.recipe.is_empty
+    predicted = _signed(foretold) if foretold is not None and is_known else ""
+    return LossWords(_words(dense), _words(now), change, predicted)
+
+
+def _words(nats: float | None) -> str:
+    return "not a number" if nats is None else f"{nats:.{DIGITS}f}"
 
 
 def _signed(nats: float) -> str:

@@ -1,7 +1,9 @@
 """What is known about a model after its first samples: outputs, losses, and rows of the task's metrics."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from ..values.metric import Metric
 from ..values.report import Drop, Measurement
 from .bootstrap import interval, paired
+from .resamples import FirstSums, Resampled
 from .statistics import paired_drop, wilson
 
 ACCURACY = "accuracy"
@@ -27,6 +30,7 @@ class Tally:
         metrics: of the task, the first decides; none: accuracy.
         units: (samples,) int64: samples with the same number are one to an interval (see `Split`); empty if
             each is on its own.
+        known: sums of the first rows of the deciding metric.
     """
 
     correct: Tensor
@@ -35,15 +39,16 @@ class Tally:
     rows: Mapping[str, Tensor] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
     units: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    known: FirstSums | None = None
 
     def __len__(self) -> int:
         return len(self.correct) or max(map(len, self.rows.values()), default=0)
 
     def cpu(self) -> "Tally":
-        return self._each(Tensor.cpu)
+        return replace(self._each(Tensor.cpu), known=self.known)
 
     def first(self, samples: int) -> "Tally":
-        return self.part(0, samples)
+        return self if samples >= len(self) else self.part(0, samples)
 
     def part(self, start: int, stop: int) -> "Tally":
         """Return the part with samples `start` to `stop`."""
@@ -62,6 +67,18 @@ class Tally:
         numbers, place = self.units.unique(return_inverse=True)
         return torch.zeros(len(numbers), rows.shape[1], dtype=rows.dtype).index_add_(0, place, rows)
 
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Return the rows of the deciding metric, pooled."""
+        return Resampled(self.pooled(self.metrics[0].name), self.known)
+
+    @property
+    def begun(self) -> FirstSums | None:
+        """Return the sums that those of more samples go on from; None where samples are pooled."""
+        if len(self.units):
+            return None
+        return self.resampled.begun if "resampled" in vars(self) else self.known
+
     @property
     def is_accuracy(self) -> bool:
         """Whether what decides is accuracy."""
@@ -69,13 +86,20 @@ class Tally:
 
     @property
     def mean_loss(self) -> float | None:
-        """Return the mean over all samples; None if the task has no loss."""
-        return float(self.losses.double().mean()) if len(self.losses) else None
+        """Return the mean over all samples; None if the task has no loss, or that of a sample is no number
+        (see `missing_losses`).
+        """
+        mean = float(self.losses.double().mean()) if len(self.losses) else math.nan
+        return mean if math.isfinite(mean) else None
 
     def measurement(self) -> Measurement:
         """Return the deciding metric with its 95 % interval (Wilson's for accuracy), mean loss, and the other
         metrics.
         """
+        return self._measurement
+
+    @cached_property
+    def _measurement(self) -> Measurement:
         samples = len(self)
         others = {metric.name: self._other(metric) for metric in self.metrics[1:]}
         if self.is_accuracy:
@@ -84,7 +108,7 @@ class Tally:
             measurement = Measurement(correct / samples, low, high, self.mean_loss, samples, correct)
         else:
             metric = self.metrics[0]
-            value, low, high = interval(metric, self.pooled(metric.name))
+            value, low, high = interval(metric, self.resampled)
             measurement = Measurement(
                 loss=self.mean_loss, samples=samples, metric=metric.name, unit=metric.unit
             )
@@ -110,13 +134,16 @@ def joined(parts: Sequence[Tally]) -> Tally:
     last = parts[-1]
 
     def together(tensors: Sequence[Tensor]) -> Tensor:
-        return torch.cat([tensor.to(tensors[-1].device) for tensor in tensors])
+        if not any(map(len, tensors)):  # what this task does not have
+            return tensors[-1]
+        device = tensors[-1].device
+        return torch.cat([t if t.device == device else t.to(device) for t in tensors])
 
     names = "correct", "predictions", "losses"
     correct, predictions, losses = (together([getattr(p, name) for p in parts]) for name in names)
     rows = {name: together([p.rows[name] for p in parts]) for name in last.rows}
     units = together([p.units for p in parts])
-    return Tally(correct, predictions, losses, rows, last.metrics, units)
+    return Tally(correct, predictions, losses, rows, last.metrics, units, parts[0].begun)
 
 
 def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
@@ -125,13 +152,14 @@ def drop_between(base: Tally, pruned: Tally, level: float = 0.95) -> Drop:
         b = int((base.correct & ~pruned.correct).sum())
         c = int((~base.correct & pruned.correct).sum())
         return paired_drop(b, c, len(base), level=level)
-    metric = base.metrics[0]
-    return paired(metric, base.pooled(metric.name), pruned.pooled(metric.name), level)
+    return paired(base.metrics[0], base.resampled, pruned.resampled, level)
 
 
 def judged(logits: Tensor, targets: Tensor) -> Tally:
-    """Return the results of (n, classes) logits for (n,) targets, on their device."""
+    """Return the results of (n, classes) logits for (n,) targets, on their device; an answer that is not a
+    number is wrong.
+    """
     logits = logits.float()
     predictions = logits.argmax(1)
     losses = nn.functional.cross_entropy(logits, targets, reduction="none")
-    return Tally(predictions == targets, predictions, losses)
+    return Tally((predictions == targets) & ~losses.isnan(), predictions, losses)

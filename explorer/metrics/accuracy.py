@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ..registry import METRICS
 from ..values.metric import Metric
-from .checks import class_targets, counted, ratio_of_two, scores_of
+from .checks import best_class, class_targets, counted, ratio_of_two, scores_of
 from .losses import cross_entropy
 
 
@@ -19,4 +19,4 @@ def accuracy() -> Metric:
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
     scores = scores_of("accuracy", outputs, (2,), "class scores (samples, classes)")
     truth = class_targets("accuracy", targets, (len(scores),), scores.shape[1])
-    return counted(scores.argmax(1) == truth)
+    return counted(best_class(scores) == truth)

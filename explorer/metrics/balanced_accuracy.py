@@ -6,7 +6,7 @@ from torch.nn.functional import one_hot
 
 from ..registry import METRICS
 from ..values.metric import Metric
-from .checks import class_targets, mean_over_classes, rows, scores_of, share
+from .checks import best_class, class_targets, mean_over_classes, rows, scores_of, share
 from .losses import cross_entropy
 
 
@@ -28,7 +28,7 @@ def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
     scores = scores_of("balanced_accuracy", outputs, (2,), "class scores (samples, classes)")
     truth = class_targets("balanced_accuracy", targets, (len(scores),), scores.shape[1])
     there = one_hot(truth, scores.shape[1])
-    return rows(there * (scores.argmax(1) == truth)[:, None], there)
+    return rows(there * (best_class(scores) == truth)[:, None], there)
 
 
 def _value(sums: Tensor) -> Tensor:

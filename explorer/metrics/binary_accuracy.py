@@ -35,4 +35,5 @@ def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
             f"Metric 'binary_accuracy' needs targets of 0 and 1, got {float(truth.double().min()):g} to "
             f"{float(truth.double().max()):g}."
         )
-    return counted((scores.reshape(-1) > 0) == (truth > 0))
+    known = scores.reshape(-1)
+    return counted(((known > 0) == (truth > 0)) & ~known.isnan())

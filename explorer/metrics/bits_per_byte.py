@@ -32,5 +32,6 @@ def bits_per_byte(*, shift: bool = False) -> Metric:
         0.02,
         True,
         loss=token_cross_entropy,
+        least=0,
         of_scores=True,
     )

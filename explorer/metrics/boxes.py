@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import ExplorerError
 from .checks import refuse
 
 WIDTHS = {"boxes": 4}
@@ -42,8 +43,12 @@ def true_boxes(metric: str, targets: Any, samples: int) -> Tensor:
     if len(boxes) != samples:
         raise refuse(metric, f"boxes of {samples} pictures", targets)
     real = boxes[boxes[..., 4] >= 0]
-    if len(real) and (bool((real[:, 2:4] < real[:, :2]).any()) or not bool(torch.isfinite(real).all())):
-        raise refuse(metric, "boxes as x1, y1, x2, y2 with x1 <= x2 and y1 <= y2", targets)
+    odd = real[(real[:, 2:4] < real[:, :2]).any(1) | ~torch.isfinite(real).all(1)]
+    if len(odd):
+        box = ", ".join(f"{number:g}" for number in odd[0, :4].tolist())
+        raise ExplorerError(
+            f"Metric {metric!r} needs boxes as x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, got {box}."
+        )
     return boxes
 
 

@@ -36,9 +36,18 @@ def scores_of(metric: str, outputs: Any, dims: tuple[int, ...], wanted: str) -> 
     Raises:
         ExplorerError: they are something else.
     """
+    return as_given(metric, outputs, dims, wanted).double()
+
+
+def as_given(metric: str, outputs: Any, dims: tuple[int, ...], wanted: str) -> Tensor:
+    """Return outputs as they are, one tensor with one of these numbers of dimensions.
+
+    Raises:
+        ExplorerError: they are something else.
+    """
     if not isinstance(outputs, Tensor) or outputs.dim() not in dims:
         raise refuse(metric, wanted, outputs)
-    return outputs.detach().double()
+    return outputs.detach()
 
 
 def class_targets(
@@ -52,6 +61,8 @@ def class_targets(
         ExplorerError: another shape, or a class that the model does not know.
     """
     wanted = whole_targets(metric, targets, shape)
+    if are_classes(wanted, classes):
+        return wanted
     real = wanted[~ignored(wanted, classes)] if may_skip else wanted
     if real.numel() and not 0 <= int(real.min()) <= int(real.max()) < classes:
         raise ExplorerError(
@@ -59,6 +70,14 @@ def class_targets(
             f"scores; got {int(real.min())} to {int(real.max())}."
         )
     return wanted
+
+
+def are_classes(targets: Tensor, classes: int) -> bool:
+    """Whether each target is one of so many classes, none to be ignored."""
+    if not targets.numel():
+        return True
+    low, high = targets.aminmax()
+    return 0 <= int(low) <= int(high) < classes
 
 
 def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:
@@ -75,6 +94,14 @@ def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:
 def ignored(targets: Tensor, classes: int) -> Tensor:
     """Return which targets are ignored: IGNORED, and the 255 of masks if no class has that number."""
     return (targets == IGNORED) | ((targets == 255) & (classes <= 255))
+
+
+def best_class(scores: Tensor, dim: int = 1) -> Tensor:
+    """Return the class with the highest score along a dimension, int64; -1, which is no class, where a score
+    is NaN, as `argmax` takes it for the highest.
+    """
+    place = scores.argmax(dim, keepdim=True)
+    return place.where(~scores.gather(dim, place).isnan(), -1).squeeze(dim)
 
 
 def share(part: Tensor, whole: Tensor, empty: float = 0.0) -> Tensor:

@@ -24,6 +24,8 @@ def cosine_similarity() -> Metric:
         ratio_of_two,
         margin=0.001,
         needs="dense",
+        least=-1,
+        most=1,
     )
 
 

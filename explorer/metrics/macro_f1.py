@@ -5,7 +5,7 @@ from torch.nn.functional import one_hot
 
 from ..registry import METRICS
 from ..values.metric import Metric
-from .checks import class_targets, f1_of, mean_over_classes, rows, scores_of
+from .checks import best_class, class_targets, f1_of, mean_over_classes, rows, scores_of
 from .losses import cross_entropy
 
 
@@ -18,7 +18,8 @@ def macro_f1() -> Metric:
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
     scores = scores_of("macro_f1", outputs, (2,), "class scores (samples, classes)")
     truth = class_targets("macro_f1", targets, (len(scores),), scores.shape[1])
-    said, there = (one_hot(numbers, scores.shape[1]) for numbers in (scores.argmax(1), truth))
+    best, there = best_class(scores), one_hot(truth, scores.shape[1])
+    said = one_hot(best.clamp_min(0), scores.shape[1]) * (best >= 0)[:, None]
     return rows(said * there, said * (1 - there), there * (1 - said))
 
 

@@ -22,6 +22,7 @@ def mae(*, unit: str = "") -> Metric:
         0.02,
         True,
         loss=absolute_error,
+        least=0,
     )
 
 

@@ -6,7 +6,7 @@ from ..registry import METRICS
 from ..values.metric import Metric
 from .checks import IGNORED, ratio_of_two, rows
 from .losses import token_cross_entropy
-from .tokens import scores_and_tokens
+from .tokens import are_predicted, scores_and_tokens
 
 
 @METRICS.register("next_token_accuracy", rank=32)
@@ -15,7 +15,7 @@ def next_token_accuracy(*, shift: bool = False) -> Metric:
 
     def statistics(outputs: Tensor, targets: Tensor) -> Tensor:
         scores, tokens = scores_and_tokens("next_token_accuracy", outputs, targets, shift)
-        return rows((scores.argmax(2) == tokens).sum(1), (tokens != IGNORED).sum(1))
+        return rows(are_predicted(scores, tokens).sum(1), (tokens != IGNORED).sum(1))
 
     return Metric(
         "next_token_accuracy",

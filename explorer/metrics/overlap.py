@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from .checks import class_targets, ignored, per_class, refuse, rows, scores_of
+from .checks import are_classes, as_given, best_class, class_targets, ignored, per_class, refuse, rows
 
+FEW = 64  # classes that are compared one after another, which is faster than argmax over pixels
 WANTED = "class scores of pixels (samples, classes, height, width)"
 
 
@@ -19,15 +20,42 @@ def overlaps(metric: str, outputs: Tensor, targets: Tensor) -> Tensor:
     """
     if isinstance(outputs, dict) and isinstance(outputs.get("out"), Tensor):  # as torchvision returns them
         outputs = outputs["out"]
-    scores = scores_of(metric, outputs, (3, 4), WANTED)
+    scores = as_given(metric, outputs, (3, 4), WANTED)
     classes, shape = scores.shape[1], (len(scores), *scores.shape[2:])
     if classes == 1:
         return _binary(metric, scores[:, 0] > 0, targets)
     truth = class_targets(metric, _squeezed(targets, shape), shape, classes, may_skip=True)
+    said = _answers(scores)
+    known = said >= 0
+    if classes**2 <= truth[:1].numel() and are_classes(truth, classes) and bool(known.all()):
+        return _of_table(truth, said, classes)
     counts = ~ignored(truth, classes)
-    said, there = scores.argmax(1), torch.where(counts, truth, 0)
+    there = torch.where(counts, truth, 0)
     both = per_class(there, classes, counts & (said == there))
-    return rows(both, per_class(said, classes, counts), per_class(there, classes, counts))
+    found = per_class(said.clamp_min(0), classes, counts & known)
+    return rows(both, found, per_class(there, classes, counts))
+
+
+def _answers(scores: Tensor) -> Tensor:
+    """Return the class with the highest score, as `best_class`, (samples, ...) int64."""
+    classes = scores.shape[1]
+    if classes > FEW or scores.stride(1) == 1 or scores.device.type != "cpu":
+        return best_class(scores)
+    best = scores[:, 0].clone()
+    found = torch.zeros(best.shape, dtype=torch.uint8)
+    for label in range(1, classes):
+        found.masked_fill_(scores[:, label] > best, label)
+        torch.maximum(best, scores[:, label], out=best)
+    return best_class(scores) if bool(best.isnan().any()) else found.long()
+
+
+def _of_table(truth: Tensor, said: Tensor, classes: int) -> Tensor:
+    """Return the same from each sample's table of truths and answers, where every pixel counts."""
+    samples = len(truth)
+    start = torch.arange(samples, device=truth.device).view(-1, *[1] * (truth.dim() - 1)) * classes
+    places = ((start + truth) * classes + said).flatten()
+    table = torch.bincount(places, minlength=samples * classes**2).view(samples, classes, classes)
+    return rows(table.diagonal(dim1=1, dim2=2), table.sum(1), table.sum(2))
 
 
 def _binary(metric: str, said: Tensor, targets: Tensor) -> Tensor:

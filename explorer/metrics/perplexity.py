@@ -29,6 +29,7 @@ def perplexity(*, shift: bool = False) -> Metric:
         True,
         loss=token_cross_entropy,
         in_logs=True,
+        least=1,
         of_scores=True,
     )
 

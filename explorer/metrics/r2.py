@@ -13,7 +13,7 @@ from .numbers import pair_of
 @METRICS.register("r2", rank=22)
 def r2() -> Metric:
     """Share of the targets' variance that the answers explain; 0 is as good as always saying the mean."""
-    return Metric("r2", "R²", _statistics, _value, loss=squared_error)
+    return Metric("r2", "R²", _statistics, _value, loss=squared_error, most=1)
 
 
 def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:

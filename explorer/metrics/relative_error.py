@@ -23,6 +23,7 @@ def relative_error() -> Metric:
         "lower",
         margin=0.01,
         needs="dense",
+        least=0,
     )
 
 

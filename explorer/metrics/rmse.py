@@ -13,7 +13,16 @@ from .numbers import errors_of, summed
 def rmse(*, unit: str = "") -> Metric:
     """Root of the mean squared error; large errors count more than in the mean absolute error."""
     return Metric(
-        "rmse", "root mean squared error", _statistics, _value, "lower", unit, 0.02, True, loss=squared_error
+        "rmse",
+        "root mean squared error",
+        _statistics,
+        _value,
+        "lower",
+        unit,
+        0.02,
+        True,
+        loss=squared_error,
+        least=0,
     )
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..registry import METRICS
 from ..values.metric import Metric
-from .checks import ratio_of_two, rows
+from .checks import best_class, ratio_of_two, rows
 from .dense_outputs import class_scores
 
 
@@ -30,6 +30,10 @@ def same_answer() -> Metric:
 def _statistics(outputs: Any, dense: Any) -> Tensor:
     ours, theirs = class_scores("same_answer", outputs, dense)
     is_one = ours.shape[2] == 1  # one score: yes or no
-    same = (ours > 0) == (theirs > 0) if is_one else ours.argmax(2) == theirs.argmax(2)
+    if is_one:
+        same = ((ours > 0) == (theirs > 0)) & ~(ours.isnan() | theirs.isnan())
+    else:
+        answer = best_class(ours, 2)
+        same = (answer == best_class(theirs, 2)) & (answer >= 0)
     same = same.flatten(1)
     return rows(same.sum(1), torch.full_like(same[:, 0], same.shape[1], dtype=torch.float64))

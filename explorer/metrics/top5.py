@@ -15,8 +15,9 @@ def top5(*, k: int = 5) -> Metric:
     def statistics(outputs: Tensor, targets: Tensor) -> Tensor:
         scores = scores_of("top5", outputs, (2,), "class scores (samples, classes)")
         truth = class_targets("top5", targets, (len(scores),), scores.shape[1])
-        best = scores.topk(min(k, scores.shape[1]), 1).indices
-        return counted((best == truth[:, None]).any(1))
+        best = scores.topk(min(k, scores.shape[1]), 1)
+        is_there = (best.indices == truth[:, None]).any(1)
+        return counted(is_there & ~best.values.isnan().any(1))  # NaN would be the highest score
 
     return Metric(
         "top5", f"top-{k} accuracy", statistics, ratio_of_two, unit="%", loss=cross_entropy, of_scores=True

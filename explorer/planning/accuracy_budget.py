@@ -94,7 +94,7 @@ def accuracy_budget(
         ExplorerError: `allowed` or `looks` is out of range, the model has no data, or the allocator cannot be
             used.
     """
-    _check(model.subject, allowed, looks)
+    check_budget(model.subject, allowed, looks)
     how = replace(conditions, latency=False, level=looks_level(looks))
     yield from calibrate(model, recipe, how.device)
     low, high = yield from timed(model, lambda: _reach(model, recipe, wish, how.device), how.device)
@@ -138,7 +138,12 @@ def is_within(report: Report, allowed: float) -> bool:
     return report.drop.most_lost <= allowed * whole_of(report.scale, report.baseline.value or 0.0)
 
 
-def _check(subject: Subject, allowed: float, looks: int) -> None:
+def check_budget(subject: Subject, allowed: float, looks: int) -> None:
+    """Refuse a budget that cannot be searched for, before anything is measured.
+
+    Raises:
+        ExplorerError: `allowed` or `looks` is out of range, or the model has no data.
+    """
     if subject.task is None:
         raise ExplorerError(
             f"{subject.name!r} has no data, so no drop can be measured; add some with --data."

@@ -73,7 +73,7 @@ def _free(scores: Scores, wish: Allocation) -> Scores:
 
 def _context(model: Analysed, recipe: Recipe, wish: Allocation, device: str) -> AllocationContext:
     bare = recipe.with_ratios(wish.granularity, _kept(recipe, wish))
-    return context_for(model.subject, model.profile, bare, wish.granularity, wish.losses, device)
+    return context_for(model, bare, wish.granularity, wish.losses, device)
 
 
 def _unit_scores(model: Analysed, recipe: Recipe, granularity: Graded, needed: bool, device: str) -> Scores:

@@ -47,7 +47,7 @@ class JointWish:
     locked: frozenset[Key] = field(default_factory=frozenset)
 
     def __post_init__(self) -> None:
-        check_ratio("The plan", self.target)
+        check_ratio("the plan", self.target)
         unknown = [kind for kind in self.losses if kind not in GRANULARITIES]
         if unknown or not any(self.losses.values()):
             raise RecipeError(
@@ -67,7 +67,7 @@ def joint_plan(model: Analysed, recipe: Recipe, wish: JointWish, device: str = "
         TargetError: the measured ratios cannot reach the target.
         UnmeasuredError: a latency is not measured yet; see `latency_plan.timed`.
     """
-    profile, costs = model.profile, CostModel.of(model.subject, model.profile)
+    profile, costs = model.profile, CostModel.of(model)
     bare = _bare(recipe, wish)
     units = _units(profile)
     free: dict[str, Key] = {

@@ -2,20 +2,24 @@
 multiply-adds, bytes.
 
 Parameters are those that the recipe neither removes nor sets to zero. Multiply-adds are those with such
-weights; those that belong to no layer (products inside attention) change with the heads. Bytes are those of
-the tensors in the bitmask format.
+weights, as many as the shapes of each product say. Bytes are those of the tensors in the bitmask format.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil, prod
 
+from torch import fx
+
 from ..allocators.context import Counted
+from ..graph.analysed import Analysed
+from ..graph.blocks import nodes_without
+from ..graph.export import ModelGraph
+from ..graph.product_sizes import ProductSizes, product_sizes
 from ..pruning.cutting import removal_count
 from ..values.profile import Group, ModelProfile
 from ..values.recipe import Recipe
-from ..values.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,16 @@ class CostModel:
         tensors: name -> what is stored; a tied tensor is listed once, under the name that coupled groups use.
     """
 
-    profile: ModelProfile
+    graph: ModelGraph
     tensors: Mapping[str, TensorFormat]
+    _without: dict[tuple[str, ...], frozenset[fx.Node]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, subject: Subject, profile: ModelProfile) -> "CostModel":
-        """Return the cost model of a subject."""
-        parameters = dict(subject.model.named_parameters(remove_duplicate=False))
-        everything = {**parameters, **dict(subject.model.named_buffers(remove_duplicate=False))}
+    def of(cls, model: Analysed) -> "CostModel":
+        """Return the cost model of an analysed model."""
+        network, profile = model.subject.model, model.profile
+        parameters = dict(network.named_parameters(remove_duplicate=False))
+        everything = {**parameters, **dict(network.named_buffers(remove_duplicate=False))}
         known = {slot.tensor for group in profile.groups for slot in group.slots} | {
             layer.weight for layer in profile.layers
         }
@@ -50,7 +56,7 @@ class CostModel:
         for name in sorted(everything, key=lambda n: n not in known):
             first.setdefault(id(everything[name]), name)
         return cls(
-            profile,
+            model.graph,
             {
                 name: TensorFormat(
                     tuple(everything[name].shape), everything[name].element_size(), name in parameters
@@ -59,11 +65,16 @@ class CostModel:
             },
         )
 
+    @property
+    def profile(self) -> ModelProfile:
+        return self.graph.profile
+
     def cost(self, recipe: Recipe, what: Counted) -> float:
         """Return the cost of the whole model after this recipe."""
-        shapes = self._shapes(recipe)
         if what == "macs":
-            return self._macs(recipe, shapes)
+            counted = self._macs_of_products(recipe)
+            return self._macs_of_weights(recipe) if counted is None else counted
+        shapes = self._shapes(recipe)
         zeros, gone = self._zeros(recipe, shapes), self._gone(recipe)
         left = {name: stored for name, stored in self.tensors.items() if name not in gone}
         if what == "params":
@@ -91,15 +102,20 @@ class CostModel:
         return slots
 
     def _shapes(self, recipe: Recipe) -> dict[str, tuple[int, ...]]:
-        removed = {name: _removed(group, recipe) for name, group in self.profile.free_groups.items()}
-        gone = {
-            place: sum(self._once(group, removed[group.name] * each, removed) for group, each in groups)
-            for place, groups in self._slots.items()
-        }
+        removed = self._removed(recipe)
+        gone = {place: self._positions(groups, removed) for place, groups in self._slots.items()}
         return {
             name: tuple(n - gone.get((name, dim), 0) for dim, n in enumerate(stored.shape))
             for name, stored in self.tensors.items()
         }
+
+    def _removed(self, recipe: Recipe) -> dict[str, int]:
+        """Return how many units of each group a recipe removes."""
+        return {name: _removed(group, recipe) for name, group in self.profile.free_groups.items()}
+
+    def _positions(self, units: Iterable[tuple[Group, int]], removed: Mapping[str, int]) -> int:
+        """Return how many positions along a dimension go with the removed units of the groups on it."""
+        return sum(self._once(group, removed[group.name] * each, removed) for group, each in units)
 
     def _once(self, group: Group, positions: int, removed: Mapping[str, int]) -> int:
         """Return how many of a group's removed positions are not removed with the units that contain them."""
@@ -113,7 +129,60 @@ class CostModel:
         weights = {layers[name].weight: ratio for name, ratio in recipe.weights.items()}
         return {tensor: removal_count(ratio, prod(shapes[tensor])) for tensor, ratio in weights.items()}
 
-    def _macs(self, recipe: Recipe, shapes: Mapping[str, tuple[int, ...]]) -> float:
+    @cached_property
+    def _products(self) -> ProductSizes | None:
+        return product_sizes(self.graph)
+
+    @cached_property
+    def _extents(self) -> list[tuple[int, list[tuple[Group, int]]]]:
+        """Return the size of each extent of the products, and the groups on it with positions of a unit."""
+        groups = self.profile.free_groups
+        found = self._products.extents if self._products else ()
+        return [(extent.size, [(groups[name], each) for name, each in extent.units]) for extent in found]
+
+    def _macs_of_products(self, recipe: Recipe) -> float | None:
+        """Return the multiply-adds by the shapes of all products; None if these do not follow from counts."""
+        densities = self._densities(recipe)
+        if self._products is None or densities is None:
+            return None
+        removed, gone = self._removed(recipe), self._nodes_gone(recipe.blocks)
+        sizes = [size - self._positions(units, removed) for size, units in self._extents]
+        return sum(
+            product.formula([[sizes[place] for place in shape] for shape in product.shapes])
+            * densities.get(product.layer, 1.0)
+            for product in self._products.products
+            if product.node not in gone
+        )
+
+    def _nodes_gone(self, blocks: tuple[str, ...]) -> frozenset[fx.Node]:
+        """Return the nodes that are not needed without these blocks."""
+        if blocks not in self._without:
+            assert self.graph.program is not None
+            self._without[blocks] = nodes_without(self.graph.program, self.graph.branches, blocks)
+        return self._without[blocks]
+
+    def _densities(self, recipe: Recipe) -> dict[str, float] | None:
+        """Return layer -> the share of its weights that are not zero, for layers that have zeros; None if one
+        of them multiplies in no product of its own.
+        """
+        if not recipe.weights:
+            return {}
+        shapes = self._shapes(recipe)
+        zeros = self._zeros(recipe, shapes)
+        own = {product.layer for product in self._products.products} if self._products else set()
+        densities = {}
+        for layer in self.profile.layers:
+            if layer.weight in zeros and layer.macs:
+                if layer.name not in own:
+                    return None
+                densities[layer.name] = 1 - zeros[layer.weight] / max(1, prod(shapes[layer.weight]))
+        return densities
+
+    def _macs_of_weights(self, recipe: Recipe) -> float:
+        """Return the multiply-adds where each layer has as many as the size of its weight says, and products
+        inside attention as many as there are heads.
+        """
+        shapes = self._shapes(recipe)
         zeros, gone, total = self._zeros(recipe, shapes), self._gone(recipe), 0.0
         for layer in self.profile.layers:
             if layer.weight in gone or layer.name in gone:

@@ -75,16 +75,17 @@ def _cut_group(group: Group, scores: Tensor | None, recipe: Recipe) -> tuple[Ten
     if removed < round(ratio * n):
         reasons.append("at least one unit stays" if not kept_by_hand else f"{len(kept_by_hand)} kept by hand")
     elif len(by_hand) > wanted:
-        reasons.append(f"{min(len(by_hand), removed)} removed by hand")
+        rest = ", at least one unit stays" if len(by_hand) == n else ""
+        reasons.append(f"{min(len(by_hand), removed)} removed by hand{rest}")
     most = n - min(len(by_hand), n - max(1, len(kept_by_hand)))
     rounded, why = _rounded(group, n - removed, recipe.round_to, (max(1, len(kept_by_hand)), most))
     removed = n - rounded
     reasons += [why] if why else []
-    order = scores.clone()
-    order[list(by_hand)] = -math.inf
-    order[list(kept_by_hand)] = math.inf
+    turn = torch.zeros(n)  # by hand goes first, and of several the one that is worth least
+    turn[list(by_hand)], turn[list(kept_by_hand)] = -1, 1
+    order = torch.argsort(scores, stable=True)
     kept = torch.ones(n, dtype=torch.bool)
-    kept[torch.argsort(order, stable=True)[:removed]] = False
+    kept[order[torch.argsort(turn[order], stable=True)][:removed]] = False
     if not reasons and ratio and abs(removed / n - ratio) > 1e-4:
         reasons.append("nearest whole number")
     return kept, outcome(removed, "; ".join(reasons) or None)

@@ -11,7 +11,9 @@ from typing import Any
 from torch import Tensor
 
 from ..engine.candidate import build
+from ..errors import ExplorerError
 from ..pruning.decision import calibrate
+from ..values.json_fields import built
 from ..values.progress import Step, Work, reached
 from .checkpoints import CHECKPOINT, RESULT, Folder, key_of, marks_of, masks_of, packed, unpacked
 from .distillation import Objective, teacher_of
@@ -256,10 +258,11 @@ class RecoveryRun:
             return False
         self._kept, about = found
         try:
-            self._place, self._state = TrainingPlace(**about["place"]), Recovery.from_json(about["recovery"])
-        except (KeyError, TypeError, ValueError):  # written by another version
+            place, state = built(TrainingPlace, about["place"]), Recovery.from_json(about["recovery"])
+        except (KeyError, TypeError, ValueError, ExplorerError):  # written by another version
             self._kept = {}
             return False
+        self._place, self._state = place, state
         self._best, self._remembered = unpacked(self._kept, "best"), unpacked(self._kept, "remembered")
         return True
 

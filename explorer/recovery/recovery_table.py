@@ -16,6 +16,7 @@ from typing import Any
 
 from ..engine.candidate import prepare
 from ..engine.conditions import Conditions
+from ..errors import RecipeError
 from ..graph.analysed import Analysed
 from ..planning.allocate import allocate
 from ..planning.allocation import Allocation
@@ -23,7 +24,7 @@ from ..planning.recipe_costs import CostModel
 from ..pruning.decision import calibrate
 from ..values.choice import Choice
 from ..values.granularity import CHANNEL, WEIGHT, Graded
-from ..values.progress import Returning, Step, Work, result_of
+from ..values.progress import Returning, Step, Work, reached, result_of
 from ..values.recipe import Recipe
 from ..values.report import Measurement
 from ..values.subject import Subject
@@ -35,6 +36,7 @@ from .values import Recovery
 ALLOCATOR = Choice("global_threshold")
 UNCOUNTED = 1_000_003  # seed of the trainings that choose the rate
 BISECTIONS = 12
+LEAST_EPOCHS = 2
 RETRAINED, ITERATIVE, RANDOM, SCRATCH = "retrained", "iterative", "random, retrained", "from scratch"
 KINDS: tuple[Graded, ...] = (WEIGHT, CHANNEL)  # in the order of the rows
 
@@ -49,6 +51,8 @@ class TablePlan:
         seeds: of every arm, counted in the result.
         rates: the list from which every arm chooses its highest learning rate.
         kinds: what is removed: single weights, channels, or both.
+    Raises:
+        RecipeError: a value is not allowed.
     """
 
     ratios: tuple[float, ...] = (0.5, 0.7, 0.9, 0.95)
@@ -56,6 +60,19 @@ class TablePlan:
     seeds: tuple[int, ...] = (0, 1, 2)
     rates: tuple[float, ...] = (0.1, 0.03, 0.01, 0.003)
     kinds: tuple[Graded, ...] = KINDS
+
+    def __post_init__(self) -> None:
+        if self.epochs < LEAST_EPOCHS:
+            raise RecipeError(
+                "One arm of the table prunes in rounds of an epoch or more, so each arm needs at least "
+                f"{LEAST_EPOCHS} epochs, got {self.epochs}."
+            )
+        for name in ("ratios", "seeds", "rates", "kinds"):
+            given = getattr(self, name)
+            if not given or len(set(given)) != len(given):
+                raise RecipeError(f"{name!r} must list one or more values, each once, got {str(given)[:80]}.")
+        for rate in self.rates:  # each training is refused here, and not when it is its turn
+            RecoveryPlan(epochs=self.epochs, learning_rate=rate, seeds=self.seeds)
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,11 @@ def recovery_table(
     yield from calibrate(model, recipe, conditions.device)
     bench = TrainingBench(model, plan, conditions, partial(recover, root=root))
     rows: tuple[RecoveryRow, ...] = ()
-    for arm in arms_of(model, recipe, plan, conditions.device):
+    arms: list[TableArm] = []
+    for arm in arms_of(model, recipe, plan, conditions.device):  # all, before the first one trains
+        arms.append(arm)
+        yield reached(0, len(arms), "Choosing what is cut")
+    for arm in arms:
         found = yield from bench.rows(arm)
         rows = (*rows, *found)
         yield Step(rows)
@@ -205,7 +226,7 @@ def recipe_at(model: Analysed, recipe: Recipe, kind: str, ratio: float, device: 
     weights = allocate(model, bare, Allocation(ALLOCATOR, ratio, WEIGHT), device)
     if kind == WEIGHT:
         return weights
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     wanted = costs.cost(weights, "params")
     low, high, best = 0.0, ratio, (inf, bare)
     for _ in range(BISECTIONS):

@@ -34,7 +34,7 @@ def finished(key: str, root: Path | None = None) -> Recovery | None:
         return None
     try:
         state = Recovery.from_json(found[1]["recovery"])
-    except (KeyError, TypeError, ValueError):  # written by another version
+    except (KeyError, TypeError, ExplorerError):  # written by another version
         return None
     return state if state.finished else None
 
@@ -49,7 +49,7 @@ def dense_control(
         if plan.trained_epochs
         else None
     )
-    return run.recovered[0] if run else None
+    return run.recovered[0] if run and run.recovered else None
 
 
 def known_controls(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from ..values.json_fields import built
 from ..values.metric import Scale
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -56,9 +57,8 @@ class EpochPoint:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "EpochPoint":
-        measurement, drop = Measurement.from_json(data["measurement"]), Drop.from_json(data["drop"])
-        return cls(**{**data, "measurement": measurement, "drop": drop, "norms": tuple(data["norms"])})
+    def from_json(cls, data: object) -> "EpochPoint":
+        return built(cls, data)
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class MeasuredArm:
         return {"name": self.name, "measurement": self.measurement.to_json(), "drop": self.drop.to_json()}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "MeasuredArm":
-        return cls(data["name"], Measurement.from_json(data["measurement"]), Drop.from_json(data["drop"]))
+    def from_json(cls, data: object) -> "MeasuredArm":
+        return built(cls, data)
 
 
 @dataclass(frozen=True)
@@ -142,19 +142,11 @@ class Recovery:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Recovery":
-        values = dict(data)
-        values["recipe"], values["plan"] = (
-            Recipe.from_json(data["recipe"]),
-            RecoveryPlan.from_json(data["plan"]),
-        )
-        values["baseline"], values["one_shot"] = (
-            Measurement.from_json(data["baseline"]),
-            MeasuredArm.from_json(data["one_shot"]),
-        )
-        values["recalibrated"] = MeasuredArm.from_json(data["recalibrated"]) if data["recalibrated"] else None
-        values["recovered"] = tuple(MeasuredArm.from_json(arm) for arm in data["recovered"])
-        values["losses"] = tuple(LossPoint(**point) for point in data["losses"])
-        values["epochs"] = tuple(EpochPoint.from_json(point) for point in data["epochs"])
-        values["notes"] = tuple(data["notes"])
-        return cls(**values)
+    def from_json(cls, data: object) -> "Recovery":
+        """Return a recovery from foreign JSON.
+
+        Raises:
+            FieldError: a field has a value that it cannot have.
+            RecipeError: so has one of the recipe or the plan.
+        """
+        return built(cls, data)

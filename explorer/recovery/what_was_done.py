@@ -2,10 +2,10 @@
 training.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..values.json_fields import built
 from .training_plan import RecoveryPlan
 from .values import MeasuredArm, Recovery
 
@@ -43,11 +43,8 @@ class Kept:
         return {"recovery": self.recovery.to_json(), "dense": self.dense.to_json() if self.dense else None}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Kept":
-        return cls(
-            Recovery.from_json(data["recovery"]),
-            MeasuredArm.from_json(data["dense"]) if data["dense"] else None,
-        )
+    def from_json(cls, data: object) -> "Kept":
+        return built(cls, data)
 
     def __str__(self) -> str:
         return done(self.recovery.plan)

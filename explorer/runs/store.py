@@ -1,7 +1,8 @@
 """Runs on disk: a Report is written once and found again by everything that it depends on.
 
 One JSON file per run, written under another name and moved into place, so that two programs can share the
-folder and a reader never sees half a file. The record of held-out openings is separate and is never deleted.
+folder and a reader never sees half a file. A file that cannot be read is refused and left as it is, since a
+user may have edited it. The record of held-out openings is separate and is never deleted.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +20,14 @@ from pathlib import Path
 from ..errors import ExplorerError
 from ..machine.bounded_file import append_text, read_bounded
 from ..machine.paths import CACHE_VARIABLE
+from ..machine.put_aside import put_aside
 from ..recovery.what_was_done import Kept
 from ..values.report import Report
-from .stored_run import NOTE_LIMIT, Run, RunKey, limited_tags, limited_text, run_name
+from .stored_run import NOTE_LIMIT, Listing, RefusedRun, Run, RunKey, limited_tags, limited_text, run_name
 
 __all__ = ["Run", "RunKey", "Store"]
 
 MAX_BYTES = 200_000_000
-DAMAGED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 LONGEST_RUN = 64_000_000  # bytes of one file
 USUAL_RUN = 1_000_000  # bytes that a run takes at the most, unless a model has very many layers
 STALE_AFTER = 3_600.0  # seconds; a temporary file older than this was left by a program that crashed
@@ -58,7 +59,8 @@ class Store:
     ) -> str:
         """Keep a report and return the run's name; an earlier run with the same key is replaced.
 
-        A run that is kept again keeps its first parent, so that no run becomes its own ancestor.
+        A run that is kept again keeps its first parent, so that no run becomes its own ancestor. A file of
+        that key that cannot be read is put aside, not overwritten.
 
         Raises:
             ExplorerError: the folder cannot be written, the quota is used up, or the parent is not a run's
@@ -67,8 +69,11 @@ class Store:
         name = RunKey.of(report, recovery).name
         parent = run_name(parent) if parent is not None else None
         path = self._path(str(report.subject["id"]), name)
-        if before := self._read(path):
-            parent = before.parent
+        try:
+            if before := self._read(path):
+                parent = before.parent
+        except ExplorerError:
+            put_aside(path)
         run = Run(
             name,
             time.time(),
@@ -102,12 +107,19 @@ class Store:
             )
 
     def get(self, key: RunKey) -> Report | None:
-        """Return the report of that key, or None. A file that cannot be read is removed."""
-        run = self._read(self._path(key.subject, key.name))
+        """Return the report of that key; None if there is none that can be read, so that it is measured."""
+        try:
+            run = self._read(self._path(key.subject, key.name))
+        except ExplorerError:
+            return None
         return run.report if run else None
 
     def run(self, name: str) -> Run | None:
-        """Return the run of that name, or None."""
+        """Return the run of that name, or None.
+
+        Raises:
+            ExplorerError: its file cannot be read.
+        """
         paths = self._paths(f"*/{run_name(name)}.json")
         return self._read(paths[0]) if paths else None
 
@@ -126,9 +138,26 @@ class Store:
         return names[0]
 
     def runs(self, subject: str | None = None, limit: int = 200) -> list[Run]:
-        """Return the newest runs, newest first; of one model, or of all."""
+        """Return the newest runs that can be read, newest first; of one model, or of all."""
+        return list(self.listing(subject, limit).runs)
+
+    def listing(self, subject: str | None = None, limit: int = 200) -> Listing:
+        """Return the newest runs, and the files among them that cannot be read; of one model, or of all.
+
+        Args:
+            limit: of the runs.
+        """
         folder = "*" if subject is None else self._folder(subject).name
-        return list(self._readable(self._paths(f"{folder}/*.json"), limit))
+        runs: list[Run] = []
+        refused: list[RefusedRun] = []
+        for path in self._paths(f"{folder}/*.json"):
+            if len(runs) >= limit:
+                break
+            try:
+                runs += [run] if (run := self._read(path)) else []
+            except ExplorerError as error:
+                refused.append(RefusedRun(path.stem, str(error)))
+        return Listing(tuple(runs), tuple(refused))
 
     def changed(self, subject: str) -> int:
         """Return a number that changes whenever a run of this model is added or removed; cheap."""
@@ -141,7 +170,7 @@ class Store:
         """Change the note or tags of a run.
 
         Raises:
-            ExplorerError: there is no such run (any more), or the folder cannot be written.
+            ExplorerError: there is no such run (any more), or its file cannot be read or written.
         """
         paths = self._paths(f"*/{run_name(name)}.json")
         run = self._read(paths[0]) if paths else None
@@ -155,6 +184,13 @@ class Store:
         """Delete a run; a run that does not exist is ignored."""
         for path in self._paths(f"*/{run_name(name)}.json"):
             path.unlink(missing_ok=True)
+
+    def delete_refused(self, refused: Iterable[RefusedRun]) -> None:
+        """Delete files that cannot be read, whatever they are called; what can be read by now stays."""
+        names = {one.name for one in refused} & {one.name for one in self.listing().refused}
+        for path in self._paths("*/*.json"):
+            if path.stem in names:
+                path.unlink(missing_ok=True)
 
     # ------------------------------------------------------------------ held-out data
 
@@ -214,24 +250,23 @@ class Store:
                     files.append((status.st_mtime, status.st_size, path))
         return sorted(files, reverse=True)
 
-    def _readable(self, paths: Iterable[Path], limit: int) -> Iterator[Run]:
-        for path in paths:
-            if limit <= 0:
-                return
-            if run := self._read(path):
-                limit -= 1
-                yield run
-
     def _read(self, path: Path) -> Run | None:
+        """Return the run in a file, or None if there is no file (any more), or it may not be opened.
+
+        Raises:
+            ExplorerError: it is edited, damaged, or of another version.
+        """
         try:
             return Run.from_json(path.stem, json.loads(read_bounded(path, LONGEST_RUN)))
         except OSError:
             return None
-        except (ExplorerError, *DAMAGED):
-            # damaged, or written by another version: it can be measured again
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            return None
+        except ExplorerError as error:
+            why = str(error)
+        except (ValueError, RecursionError):
+            why = "it is no JSON."
+        raise ExplorerError(
+            f"Kept run {path.stem[:24]!r} cannot be read: {why} Correct its file, or delete the run."
+        )
 
     def _write(self, path: Path, run: Run) -> None:
         # a loss may be infinite, which canonical JSON refuses

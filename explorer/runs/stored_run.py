@@ -3,11 +3,12 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import ExplorerError
 from ..recovery.what_was_done import Kept
+from ..values.json_fields import FieldError, built
 from ..values.plain import canonical_json
 from ..values.recipe import Recipe
 from ..values.report import Report
@@ -15,6 +16,7 @@ from ..values.subject import Subject
 
 NOTE_LIMIT, TAG_LIMIT, TAG_COUNT = 2_000, 40, 10  # characters, characters, tags
 MASKS_LIMIT = 64  # characters of a fingerprint
+LATEST = 253_402_214_400  # seconds since 1970, the last day that a calendar can name anywhere
 RUN_NAME = re.compile(r"[0-9a-f]{24}")
 
 
@@ -106,13 +108,40 @@ class Run:
         return plain | after | {"report": self.report.to_json()}
 
     @classmethod
-    def from_json(cls, name: str, data: Mapping[str, Any]) -> "Run":
-        parent = run_name(data["parent"]) if data["parent"] is not None else None
-        report, masks = Report.from_json(data["report"]), data.get("masks")
-        note, tags = limited_text(data["note"], NOTE_LIMIT), limited_tags(data["tags"])
-        known = limited_text(masks, MASKS_LIMIT) if masks else None
-        recovery = Kept.from_json(data["recovery"]) if data.get("recovery") else None
-        return cls(name, float(data["created"]), report, note, tags, parent, known, recovery)
+    def from_json(cls, name: str, data: object) -> "Run":
+        """Return a run from foreign JSON; its note and tags are shortened to their limits.
+
+        Raises:
+            ExplorerError: a field has a value that it cannot have.
+        """
+        run = built(cls, {**data, "name": name} if isinstance(data, Mapping) else data)
+        if not 0 <= run.created <= LATEST:
+            raise FieldError(
+                ("created",), f"must be seconds since 1970, at most {LATEST:,}, got {run.created:g}"
+            )
+        return replace(
+            run,
+            note=limited_text(run.note, NOTE_LIMIT),
+            tags=limited_tags(run.tags),
+            parent=None if run.parent is None else run_name(run.parent),
+            masks=limited_text(run.masks, MASKS_LIMIT) if run.masks else None,
+        )
+
+
+@dataclass(frozen=True)
+class RefusedRun:
+    """A file of a run that cannot be read: its name, and why, in one sentence."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The runs that can be read, and the files that cannot; each the newest first."""
+
+    runs: tuple[Run, ...] = ()
+    refused: tuple[RefusedRun, ...] = ()
 
 
 def limited_text(given: str, limit: int) -> str:

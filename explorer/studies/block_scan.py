@@ -39,12 +39,11 @@ class BlockScan:
         return len(self.reports) == self.expected
 
     def losses(self) -> dict[str, list[tuple[float, float]]]:
-        """Return block -> ((1, how much the task's loss grows without it),)."""
-        return {
-            name: [(1.0, report.pruned.loss - report.baseline.loss)]
-            for name, report in self.reports.items()
-            if report.pruned.loss is not None and report.baseline.loss is not None
-        }
+        """Return block -> ((1, how much the task's loss grows without it),); where the task has none, what
+        the deciding metric loses.
+        """
+        lost = {name: _lost(report) for name, report in self.reports.items()}
+        return {name: [(1.0, grown)] for name, grown in lost.items() if grown is not None}
 
     def to_json(self) -> dict[str, Any]:
         points = [
@@ -58,6 +57,13 @@ class BlockScan:
             "finished": self.finished,
             "expected_points": self.expected,
         }
+
+
+def _lost(report: Report) -> float | None:
+    dense, now = report.baseline.loss, report.pruned.loss
+    if dense is None:
+        return None if report.drop is None else report.drop.loss
+    return None if now is None else now - dense  # never the metric's number among those of a loss
 
 
 def block_scan(model: Analysed, conditions: Conditions, after: str = "none") -> Work[BlockScan]:

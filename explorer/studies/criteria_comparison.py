@@ -5,6 +5,7 @@ samples.
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..planning.allocation import Allocation
 from ..registry import ALLOCATORS, CRITERIA
 from ..values.choice import Choice
 from ..values.granularity import WEIGHT
+from ..values.json_fields import built
 from ..values.progress import Progress, Returning, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -92,10 +94,15 @@ class CriteriaRow:
         return {**{name: getattr(self, name) for name in own}, **plain}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "CriteriaRow":
-        measured = Measurement.from_json(data["measured"]) if data["measured"] else None
-        drop, change = (Drop.from_json(data[name]) if data[name] else None for name in ("drop", "change"))
-        return cls(**{**data, "measured": measured, "drop": drop, "change": change})
+    def from_json(cls, data: object) -> "CriteriaRow":
+        return built(cls, data)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The rows of one share and repair, as they are kept."""
+
+    rows: tuple[CriteriaRow, ...]
 
 
 def taking_part(model: Analysed) -> tuple[str, ...]:
@@ -128,13 +135,13 @@ def compare_criteria(
     for removed, after in blocks:
         now = Progress(len(rows), len(blocks) * len(plan.pairs), f"{removed:g} removed, {after}")
         name = f"{removed:g} {after}"
-        known = kept.get(name)
+        known = kept.get(name, partial(built, _Block))
         if known is None:
             dense = dense or (yield from dense_answers(model, conditions))
             block = yield from _block(model, plan, (removed, after), dense, conditions, now)
             kept.add(name, {"rows": [row.to_json() for row in block]})
         else:
-            block = [CriteriaRow.from_json(dict(row)) for row in known["rows"]]
+            block = list(known.rows)
         rows += block
         yield Step(tuple(rows), now)
 

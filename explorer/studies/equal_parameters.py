@@ -48,7 +48,7 @@ def near(
         ratios: strength in [0, 1] -> recipe, removing more as it grows.
         what: "params" or "macs".
     """
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     dense, low, high = costs.cost(Recipe(), what), 0.0, 1.0  # type: ignore[arg-type]
     best: tuple[float, Recipe, float] | None = None
     for _ in range(BISECTIONS):

@@ -3,15 +3,17 @@
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from ..errors import ExplorerError
 from ..machine import paths
 from ..machine.bounded_file import append_text, read_bounded
 from ..machine.version import __version__
 from ..values.plain import canonical_json, finite
 
+T = TypeVar("T")
 LONGEST = 64_000_000  # bytes of one study's rows
 
 
@@ -30,9 +32,12 @@ class KeptRows:
         self.path = (folder or paths.cache() / "studies") / study / f"{name}.jsonl"
         self._known = dict(self._read())
 
-    def get(self, name: str) -> Mapping[str, Any] | None:
-        """Return a row, or None if it is not measured yet."""
-        return self._known.get(name)
+    def get(self, name: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
+        """Return a row as a value, or None if it is not measured yet, or was edited and cannot be read."""
+        try:
+            return read(self._known[name]) if name in self._known else None
+        except (ExplorerError, KeyError, TypeError, ValueError):
+            return None
 
     def add(self, name: str, row: Mapping[str, Any]) -> None:
         """Keep a row; if the folder cannot be written, only in memory."""

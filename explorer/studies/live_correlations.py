@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import ExplorerError, UnknownNameError
 from ..registry import ALLOCATORS
 from ..values.granularity import CHANNEL, Graded
+from ..values.json_fields import built
 from ..values.recipe import Recipe
 from .equal_parameters import DECLARED
 from .rank_correlation import row_ranks, spearman
@@ -88,9 +89,8 @@ class Tried:
         return {"name": self.name, "recipe": self.recipe.to_json(), "left": self.left, "numbers": numbers}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Tried":
-        numbers = {name: (pair[0], pair[1]) for name, pair in data["numbers"].items()}
-        return cls(data["name"], Recipe.from_json(data["recipe"]), data["left"], numbers)
+    def from_json(cls, data: object) -> "Tried":
+        return built(cls, data)
 
 
 @dataclass(frozen=True)

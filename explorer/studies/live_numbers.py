@@ -64,13 +64,11 @@ def live_numbers(
     name = dense.metric or "accuracy"
     study = LiveNumbers(model.subject.name, plan, name, better, (dense.value, dense.loss), dense.samples)
     for named in mixed(small, plan.granularity, plan.left, plan.allocators):
-        kept = rows.get(named.name)
-        if kept is None:
+        tried = rows.get(named.name, Tried.from_json)
+        if tried is None:
             now = Progress(len(study.tried), plan.recipes, f"Retraining {named.name}")
             tried = yield from _tried(small, named, plan, conditions, now)
             rows.add(named.name, tried.to_json())
-        else:
-            tried = Tried.from_json(kept)
         study = replace(study, tried=(*study.tried, tried))
         yield Step(study)
         if study.finished:

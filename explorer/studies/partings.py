@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import one_hot
 
 from ..measuring.judging import metrics_of
 from ..metrics.boxes import found_boxes, matched, true_boxes
@@ -16,7 +16,7 @@ from ..metrics.checks import IGNORED, f1_of, ratio_of_two, share
 from ..metrics.dense_outputs import class_scores, leaves
 from ..metrics.numbers import pair_of
 from ..metrics.overlap import overlaps
-from ..metrics.tokens import scores_and_tokens
+from ..metrics.tokens import nats_of, scores_and_tokens
 from ..registry import METRICS
 from ..values.metric import Metric
 from ..values.samples import Split
@@ -202,7 +202,7 @@ def _of_tokens(task: Task, targets: Any) -> tuple[Parting, ...]:
     return (
         Parting("Positions", place_name, _perplexity(by_place), by_place),
         Parting(
-            "How often tokens occur", lambda n: f"{OFTEN[n]} ({counts[n]:,})", _perplexity(by_count), by_count
+            "Token frequencies", lambda n: f"{OFTEN[n]} ({counts[n]:,})", _perplexity(by_count), by_count
         ),
     )
 
@@ -215,8 +215,7 @@ def _of_surprise(bins: Callable[[Tensor], Tensor], groups: int) -> Callable[[Any
     def rows(outputs: Any, targets: Any) -> Tensor:
         scores, tokens = scores_and_tokens("perplexity", outputs, targets, False)
         counts = tokens != IGNORED
-        nats = cross_entropy(scores.flatten(0, 1), tokens.flatten(), reduction="none", ignore_index=IGNORED)
-        parts = torch.stack([nats.view(tokens.shape), counts.double()], -1)
+        parts = torch.stack([nats_of(scores, tokens), counts.double()], -1)
         return _summed(bins(tokens.clamp_min(0)), parts, groups)
 
     return rows

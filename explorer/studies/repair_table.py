@@ -15,6 +15,7 @@ from ..graph.analysed import Analysed
 from ..measuring.judging import names_of
 from ..recovery.recover import recover
 from ..recovery.training_plan import suggested
+from ..values.json_fields import built
 from ..values.progress import Progress, Returning, Step, Work
 from ..values.recipe import Recipe
 from ..values.report import Drop, Measurement
@@ -87,9 +88,8 @@ class RepairRow:
         return plain | {"measured": self.measured.to_json(), "drop": self.drop.to_json()}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "RepairRow":
-        measured, drop = Measurement.from_json(data["measured"]), Drop.from_json(data["drop"])
-        return cls(data["ratio"], data["arm"], measured, drop, data["seconds"], tuple(data["notes"]))
+    def from_json(cls, data: object) -> "RepairRow":
+        return built(cls, data)
 
 
 def repair_table(
@@ -121,12 +121,10 @@ def repair_table(
         for arm in plan.arms:
             now = Progress(len(rows), len(plan.ratios) * len(plan.arms), f"{arm} at {ratio:g}")
             name = f"{arm} at {ratio:g}"
-            data = kept.get(name)
-            if data is None:
+            row = kept.get(name, RepairRow.from_json)
+            if row is None:
                 row = yield from _row(small, ratio, arm, conditions, now)
                 kept.add(name, row.to_json())
-            else:
-                row = RepairRow.from_json(dict(data))
             rows.append(row)
             yield Step(tuple(rows), now)
 

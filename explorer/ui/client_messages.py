@@ -5,6 +5,7 @@ files if a client asks for it. No page here does.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -29,38 +30,48 @@ class ClientMessages:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, _sifted(receive) if scope["type"] == "websocket" else receive, send)
+        logged: set[str] = set()
+
+        def passes(data: bytes) -> bool:
+            kind = unused(data)
+            if kind is not None and kind not in logged:
+                logged.add(kind)
+                logger.warning("A browser sent %r, which no page here does; it was ignored.", kind)
+            return kind is None
+
+        await self._app(scope, sifted(receive, passes) if scope["type"] == "websocket" else receive, send)
 
 
-def _sifted(receive: Receive) -> Receive:
-    logged: set[str] = set()
+def sifted(receive: Receive, passes: Callable[[bytes], bool]) -> Receive:
+    """Return the messages of a websocket without those of a browser that do not pass."""
 
     async def receiving() -> Message:
         while True:
             message = await receive()
             data: Any = message.get("bytes") if message["type"] == "websocket.receive" else None
-            kind = unused(data) if data is not None else None
-            if kind is None:
+            if data is None or passes(data):
                 return message
-            if kind not in logged:
-                logged.add(kind)
-                logger.warning("A browser sent %r, which no page here does; it was ignored.", kind)
 
     return receiving
 
 
-def unused(data: bytes) -> str | None:
-    """Return what a message asks for if no page here does so, or None if it may pass.
-
-    Data that is not a message passes: Streamlit ends the session that sent it.
-    """
+def client_message(data: bytes) -> BackMsg | None:
+    """Return what a browser sent, or None if that is no message: Streamlit ends the session that sent it."""
     message = BackMsg()
     try:
         message.ParseFromString(data)
     except DecodeError:
         return None
-    kind = message.WhichOneof("type")
-    if kind is None or kind in USED:
+    return message
+
+
+def unused(data: bytes) -> str | None:
+    """Return what a message asks for if no page here does so, or None if it may pass, as data that is not a
+    message may.
+    """
+    message = client_message(data)
+    kind = message.WhichOneof("type") if message is not None else None
+    if message is None or kind is None or kind in USED:
         return None
     operation = message.backend_operation_request.WhichOneof("payload") if kind == OPERATION else None
     return None if operation in USED_OPERATIONS else operation or kind

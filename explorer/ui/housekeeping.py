@@ -16,16 +16,16 @@ import streamlit as st
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ..machine import allocator, cache
-from .live import news_route
-from .shared import models
+from ..machine import allocator
+from . import arrival
 
 # a tab may be away this long (a lost connection, a reload of a proxy) and find its session again; shorter
 # than server.disconnectedSessionTTL, after which Streamlit does not find it any more
-GRACE_S = 30.0
+GRACE_S = 45.0
 EVERY_S = 5.0
 LAST_STEP_S = 5.0
 TRIM_BYTES = 32 * 2**20  # more than this is worth a pause of a few milliseconds
+BUSY_BYTES = 2 * TRIM_BYTES  # while something is measured, which needs a part of it again at once
 
 logger = logging.getLogger(__name__)
 
@@ -96,10 +96,17 @@ async def keeping_house(app: object) -> AsyncIterator[dict[str, Any]]:
     finally:
         task.cancel()
         with suppress(TimeoutError):  # a step that takes long ends with the process
-            await asyncio.wait_for(asyncio.to_thread(models.lanes().shutdown), LAST_STEP_S)
+            await asyncio.wait_for(asyncio.to_thread(_shut_down), LAST_STEP_S)
+
+
+def _shut_down() -> None:
+    from .shared import models  # with torch, for which a server does not wait
+
+    models.lanes().shutdown()
 
 
 async def _keep() -> None:
+    await asyncio.to_thread(arrival.wait)
     trimmed = allocator.resident_bytes() or 0
     while True:
         await asyncio.sleep(EVERY_S)
@@ -111,6 +118,8 @@ async def _keep() -> None:
 
 async def _tidy_up(trimmed: int) -> int:
     """Tidy up once; return how much memory was in use after it was last returned to the system."""
+    from .shared import models
+
     runtime = get_instance()
     gone = _visits.gone(runtime.is_active_session)
     for session in gone:
@@ -119,15 +128,22 @@ async def _tidy_up(trimmed: int) -> int:
     if gone and _visits.nobody:
         rest()
     held = allocator.resident_bytes() or 0
-    # a running measurement would need the memory again at once
-    if not gone and (held - trimmed < TRIM_BYTES or not models.lanes().idle):
+    if not gone and not is_worth_a_pause(held - trimmed, models.lanes().idle):
         return min(held, trimmed)
     await asyncio.to_thread(allocator.give_back)
     return allocator.resident_bytes() or 0
 
 
+def is_worth_a_pause(grown: int, idle: bool) -> bool:
+    """Whether so many bytes more than after the last time are returned to the system now."""
+    return grown >= (TRIM_BYTES if idle else BUSY_BYTES)
+
+
 def forget(session: str) -> None:
     """Release everything that is kept for a session."""
+    from .live import news_route
+    from .shared import models
+
     models.forget(session)
     news_route.forget(session)
 
@@ -136,5 +152,7 @@ def rest() -> None:
     """Keep what the next visitor would have to wait for, as at the start, and nothing else; called when
     nobody is there.
     """
+    from ..machine import cache
+
     cache.rest()
     st.cache_data.clear()

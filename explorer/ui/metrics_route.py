@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from ..machine import allocator, cache
 from . import housekeeping
 from .shared import models
 
-WAY = "metrics"
 FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 PREFIX = "explorer_"
 
@@ -34,13 +31,8 @@ class ServerNumber:
     samples: Mapping[tuple[tuple[str, str], ...], float]
 
 
-def route() -> Route:
-    """Return the route, to be added to the server."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return Route(f"/{base}/{WAY}" if base else f"/{WAY}", _answer, methods=["GET"])
-
-
-async def _answer(request: Request) -> Response:
+async def answer(request: Request) -> Response:
+    """Answer with the current metrics."""
     return PlainTextResponse(text(metrics()), media_type=FORMAT, headers={"cache-control": "no-store"})
 
 

@@ -2,8 +2,10 @@
 
 import logging
 import re
+import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,21 +16,22 @@ from starlette.middleware import Middleware
 from streamlit import config as st_config
 
 from ..errors import ExplorerError
-from . import metrics_route, page_addresses
+from ..machine import kernels
+from . import arrival, late_routes, page_addresses
 from .allowed_hosts import EVERYWHERE, AllowedHosts, allowed_hosts
 from .client_messages import ClientMessages
 from .housekeeping import keeping_house
-from .live import news_route
+from .left_page import LeftPage
 from .offline import stay_offline
 from .request_guard import RequestGuard
-from .shared import models
 from .shared.settings import Settings, configure, current
 from .sign_in_answers import SignInAnswers
+from .stopped_runs import let_stopped_runs_choose_no_page
 from .upload_limit import UploadLimit
 
 SCRIPT = Path(__file__).with_name("app.py")
 BASE_PATH = re.compile(r"(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*", re.ASCII)
-BROWSER_DELAY_S = 2.0  # the server answers by then; a page that is opened earlier waits for it
+AGAIN_S, PATIENCE_S = 0.05, 60.0  # between looks whether the server answers
 
 
 def serve(
@@ -55,10 +58,10 @@ def serve(
     configure(settings)
     shown = "127.0.0.1" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
     if open_browser:
-        opener = threading.Timer(BROWSER_DELAY_S, webbrowser.open, [f"http://{shown}:{port}/{base}"])
-        opener.daemon = True
-        opener.start()
-    threading.Thread(target=models.look_ahead, name="explorer-look-ahead").start()
+        reached = "127.0.0.1" if host in EVERYWHERE else host
+        way = (reached, port), f"http://{shown}:{port}/{base}"
+        threading.Thread(target=_open_browser, args=way, daemon=True).start()
+    arrival.begin()
     # Streamlit looks for its config.toml next to the program that was started, which for an installed command
     # is bin/
     sys.argv = [str(SCRIPT)]
@@ -78,6 +81,23 @@ def serve(
     if sign_in is not None:
         config["secrets.files"] = [str(sign_in.file)]
     st.App(SCRIPT, **parts(hosts)).run(config=config)
+
+
+def _open_browser(way: tuple[str, int], address: str) -> None:
+    """Open the page in the reader's browser as soon as the server answers.
+
+    Args:
+        way: host and port.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(way, AGAIN_S).close()
+        except OSError:
+            time.sleep(AGAIN_S)
+        else:
+            webbrowser.open(address)
+            return
 
 
 def plain_path(text: str) -> str:
@@ -100,15 +120,18 @@ def plain_path(text: str) -> str:
 
 def parts(hosts: AllowedHosts) -> dict[str, Any]:
     """Return what st.App gets besides the entry script: our own routes, and the request checks before all of
-    them.
+    them; what is mended in Streamlit itself is in place then.
     """
+    kernels.keep_few()
     stay_offline()
+    let_stopped_runs_choose_no_page()
     return {
-        "routes": [*news_route.routes(), metrics_route.route(), *page_addresses.routes()],
+        "routes": [*late_routes.routes(), *page_addresses.routes()],
         "lifespan": keeping_house,
         "middleware": [
             Middleware(RequestGuard, hosts=hosts),
             Middleware(ClientMessages),
+            Middleware(LeftPage),
             Middleware(
                 SignInAnswers, home=f"/{st_config.get_option('server.baseUrlPath')}".rstrip("/") + "/"
             ),

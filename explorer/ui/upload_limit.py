@@ -15,8 +15,6 @@ from streamlit.runtime import exists, get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.stats import CacheStat
 
-from .shared import models
-
 ROUTE = "/_stcore/upload_file/"
 MOST = 2 * 1024**3  # bytes, of all sessions together
 LENGTH_REQUIRED, TOO_LARGE = 411, 413
@@ -110,6 +108,8 @@ def held_bytes() -> int:
 
 def held_bytes_of(session: str) -> int:
     """Return the bytes of the files of one session, and of the weights that were read from them."""
+    from .shared import models  # with torch, for which a server does not wait
+
     if not exists():
         return 0
     manager = get_instance().uploaded_file_mgr

@@ -1,5 +1,6 @@
 """What "good" means for a task: a number computed from statistics, one row per sample."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -62,6 +63,8 @@ class Metric:
         loss: (outputs, targets) -> mean loss with which a model is usually trained for it.
         in_logs: the interval of one model is that of the logarithm, for values that are the exp of a mean: it
             is then positive, however few samples there are.
+        least, most: the values between which it always is, such as 0 for an error that has no most; None: 0
+            and 1 if the unit is "%", else no limit.
         of_scores: `statistics` and `loss` read scores, such as those before a softmax. Of a model that gives
             probabilities they get scores with the same probabilities.
     """
@@ -79,6 +82,8 @@ class Metric:
     loss: Callable[[Any, Any], Tensor] | None = None
     in_logs: bool = False
     of_scores: bool = False
+    least: float | None = None
+    most: float | None = None
 
     @classmethod
     def mean(
@@ -89,8 +94,13 @@ class Metric:
         better: Better = "higher",
         unit: str = "",
         margin: float = 0.01,
+        least: float | None = None,
     ) -> "Metric":
         """Return a metric of your own that is a mean over samples: `of` gives one number per sample.
+
+        Args:
+            least: the value below which no sample can be, such as 0 for an error; None: no limit, but 0 and 1
+                if the unit is "%" and higher is better.
 
         >>> error = Metric.mean("error", lambda outputs, targets: (outputs - targets).abs(), better="lower")
         >>> error.statistics(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0])).tolist()
@@ -108,11 +118,22 @@ class Metric:
             numbers = numbers.detach().double()
             return torch.stack([numbers, torch.ones_like(numbers)], 1)
 
-        return cls(name, name.replace("_", " "), statistics, _mean, better, unit, margin)
+        most = None
+        if unit == "%" and better == "lower":  # an error in per cent may be larger than 100 %
+            least, most = -math.inf if least is None else least, math.inf
+        title = name.replace("_", " ")
+        return cls(name, title, statistics, _mean, better, unit, margin, least=least, most=most)
 
     @property
     def is_bounded(self) -> bool:
-        return self.unit == "%"
+        """Whether its values are fractions from 0 to 1."""
+        return self.limits == (0.0, 1.0)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Return the least and the largest value that it can have; infinite if there is none."""
+        least, most = (0.0, 1.0) if self.unit == "%" else (-math.inf, math.inf)
+        return (least if self.least is None else self.least, most if self.most is None else self.most)
 
 
 def _mean(sums: Tensor) -> Tensor:

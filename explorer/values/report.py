@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from .granularity import Granularity
+from .json_fields import built, check_entries
 from .metric import Better, Scale
 from .recipe import Recipe
 
@@ -52,11 +53,29 @@ class Measurement:
         return {key: dict(value) if isinstance(value, Mapping) else value for key, value in plain.items()}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Measurement":
-        return cls(**data)
+    def from_json(cls, data: object) -> "Measurement":
+        """Return a measurement from foreign JSON.
+
+        Raises:
+            FieldError: a field has a value that it cannot have.
+        """
+        measured = built(cls, data)
+        for other in (measured.others or {}).values():
+            check_entries("others", other, OTHER)
+        if measured.latency_ms is not None:
+            check_entries("latency_ms", measured.latency_ms, {}, ("median", "p10", "p90"))
+        return measured
 
 
 Verdict = Literal["different", "equivalent", "undecided"]
+# what must be where in mappings that may hold other entries, too
+OTHER = {"value": float | None, "low": float | None, "high": float | None, "unit": str | None}
+SUBJECT = {"id": str, "name": str, "task": str | None, "task_fingerprint": str | None}
+ENVIRONMENT = {
+    **dict.fromkeys(("device", "device_name", "dtype", "torch", "explorer", "python", "system"), str),
+    "threads": int,
+}
+SPEED_UP = {"ratio": float, "low": float, "high": float, "verdict": str}
 
 
 @dataclass(frozen=True)
@@ -104,9 +123,18 @@ class Drop:
         return {f.name: getattr(self, f.name) for f in fields(self)} | {"worse": self.worse}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Drop":
-        """Return a drop from data of any version, whose verdict contains `worse` itself."""
-        return cls(**{key: value for key, value in data.items() if key != "worse"})
+    def from_json(cls, data: object) -> "Drop":
+        """Return a drop from foreign JSON of any version, whose verdict contains `worse` itself.
+
+        Raises:
+            FieldError: a field has a value that it cannot have.
+        """
+        own = (
+            {key: value for key, value in data.items() if key != "worse"}
+            if isinstance(data, Mapping)
+            else data
+        )
+        return built(cls, own)
 
 
 @dataclass(frozen=True)
@@ -142,11 +170,6 @@ class LayerOutcome:
     def to_json(self) -> dict[str, Any]:
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "LayerOutcome":
-        shapes: dict[str, Any] = {key: tuple(data[key]) for key in ("shape", "pruned_shape")}
-        return cls(**{**data, **shapes})
 
 
 @dataclass(frozen=True)
@@ -210,19 +233,16 @@ class Report:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Report":
-        values = dict(data)
-        values["recipe"] = Recipe.from_json(data["recipe"])
-        values["baseline"], values["pruned"] = (
-            Measurement.from_json(data[key]) for key in ("baseline", "pruned")
-        )
-        values |= {
-            key: Drop.from_json(data[key]) if data.get(key) else None
-            for key in ("drop", "dtype_effect", "repaired_drop")
-        }
-        if data.get("repaired"):
-            values["repaired"] = Measurement.from_json(data["repaired"])
-        values["layers"] = tuple(LayerOutcome.from_json(row) for row in data["layers"])
-        values["parts"] = tuple(PartOutcome(**row) for row in data["parts"])
-        values["notes"] = tuple(data["notes"])
-        return cls(**values)
+    def from_json(cls, data: object) -> "Report":
+        """Return a report from foreign JSON.
+
+        Raises:
+            FieldError: a field has a value that it cannot have.
+            RecipeError: so has one of the recipe.
+        """
+        report = built(cls, data)
+        check_entries("subject", report.subject, SUBJECT, ["id"])
+        check_entries("environment", report.environment, ENVIRONMENT)
+        if report.speed_up:
+            check_entries("speed_up", report.speed_up, SPEED_UP, SPEED_UP)
+        return report

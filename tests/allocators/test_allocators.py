@@ -265,7 +265,7 @@ def fisher_by_hand(model, granularity):
         weights[name] = network.get_parameter(weight).detach() ** 2 * squares[name] / samples / 2
     if granularity == "weight":
         return {name: rated.flatten().tolist() for name, rated in weights.items()}
-    costs, rated = CostModel.of(model.subject, model.profile), {}
+    costs, rated = CostModel.of(model), {}
     for name in model.profile.free_groups:
         n = len(weights[name])
         saved = costs.cost(Recipe(), "params") - costs.cost(Recipe(channels={name: n // 2 / n}), "params")
@@ -416,7 +416,7 @@ def test_a_budget_from_a_real_scan_meets_the_cost_of_the_whole_model(scanned, sa
         Recipe(),
         Allocation(Choice("sensitivity_budget", {"saves": saves}), 0.3, losses=losses),
     )
-    model = CostModel.of(subject, graph.profile)
+    model = CostModel.of(Analysed(subject, graph))
     dense = model.cost(Recipe(), saves)
     assert model.cost(recipe, saves) <= 0.7 * dense
     unit_less = [
@@ -473,7 +473,7 @@ def test_predicted_costs_are_those_of_the_pruned_model(name, granularity):
 
     pruned, model = (
         prepare(Analysed(subject, graph), recipe),
-        CostModel.of(subject, replace(graph.profile, macs=count(subject.model))),
+        CostModel.of(Analysed(subject, graph)),
     )
     assert model.cost(recipe, "params") == pruned.static.nonzero_params
     if granularity == "channel":
@@ -486,12 +486,12 @@ def test_costs_know_hands_and_both_granularities_together():
     graph = graph_of(subject)
     recipe = Recipe(channels={"conv1": 0.25}, remove={"conv1": (0, 1, 2)}, weights={"fc": 0.5})
     counted = prepare(Analysed(subject, graph), recipe).static
-    assert CostModel.of(subject, graph.profile).cost(recipe, "params") == counted.nonzero_params
+    assert CostModel.of(Analysed(subject, graph)).cost(recipe, "params") == counted.nonzero_params
 
 
 def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
     subject = odd("no_bias")
-    model = CostModel.of(subject, graph_of(subject).profile)
+    model = CostModel.of(Analysed(subject, graph_of(subject)))
     dense = model.cost(Recipe(), "bytes")
     assert dense == 4 * (63 + 36)
     assert model.cost(Recipe(weights={"a": 0.016}), "bytes") == dense, (
@@ -502,7 +502,7 @@ def test_bytes_of_zeros_only_shrink_once_a_bitmask_pays():
 
 def test_the_context_knows_the_first_maker_of_each_group():
     subject = odd("residual")
-    found = context_for(subject, graph_of(subject).profile, Recipe(), "channel").parts
+    found = context_for(Analysed(subject, graph_of(subject)), Recipe(), "channel").parts
     assert list(found) == ["stem", "a"] and found["stem"] == Part("conv", (8, 3, 3, 3))
 
 

@@ -2,7 +2,9 @@
 
 import itertools
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -272,6 +274,17 @@ class Noisy(nn.Module):
         return self.b(hidden) + torch.randn(x.shape[0], 3)
 
 
+class Drawn(nn.Module):
+    """An activation that draws its slopes, or drops units, also when it is not trained."""
+
+    def __init__(self, draw: Callable[..., Tensor]):
+        super().__init__()
+        self.a, self.b, self.draw = nn.Linear(8, 16), nn.Linear(16, 3), draw
+
+    def forward(self, x):
+        return self.b(self.draw(self.a(x), training=True))
+
+
 OWN = {
     "a weight that makes and reads": lambda: (Both(), 8),
     "a weight of three layers": lambda: (ReadByThree(), 8),
@@ -279,6 +292,11 @@ OWN = {
     "complex weights": lambda: (Complex("real"), 8),
     "complex answers": lambda: (Complex("complex"), 8),
     "random numbers": lambda: (Noisy(), 8),
+    "random slopes": lambda: (Drawn(functional.rrelu), 8),
+    "random slopes in place": lambda: (Drawn(partial(functional.rrelu, inplace=True)), 8),
+    "alpha dropout": lambda: (Drawn(functional.alpha_dropout), 8),
+    "alpha dropout of features": lambda: (Drawn(functional.feature_alpha_dropout), 8),
+    "dropout in place": lambda: (Drawn(partial(functional.dropout, inplace=True)), 8),
 }
 
 
@@ -374,3 +392,33 @@ def test_a_mask_at_the_wrong_place_is_found(monkeypatch):
 def test_where_nothing_is_removed_nothing_is_proven():
     found = audit(analyse(subject_of(Pair(), 5)), Recipe(weights={"a": 0.01}))
     assert not found.verified and found.reason == "nothing was removed, so there is nothing to prove"
+
+
+class Unread(nn.Module):
+    """Layers whose answer nobody takes; the model's own layers are beside them if `whole`."""
+
+    def __init__(self, whole: bool):
+        super().__init__()
+        self.a, self.b, self.c, self.o = nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(5, 8), nn.Linear(8, 3)
+        self.plain, self.whole = nn.Linear(5, 3), whole
+
+    def forward(self, x):
+        self.b(self.a(x))
+        return self.o(torch.relu(self.c(x))) if self.whole else self.plain(x)
+
+
+def test_where_only_what_nobody_reads_is_cut_nothing_is_proven():
+    found = audit(analyse(subject_of(Unread(whole=False), 5)))
+    assert not found.verified and found.params_after < found.params_before
+    assert (
+        found.reason
+        == "nothing that was removed reaches an output of the model, so there is nothing to prove"
+    )
+
+
+@pytest.mark.parametrize("recipe", [None, Recipe(weights={"a": 0.5, "c": 0.5})])
+def test_what_nobody_reads_is_no_place_for_a_fault(recipe):
+    found = audit(analyse(subject_of(Unread(whole=True), 5)), recipe)
+    assert found.verified and found.negative_control > REJECTED, found.reason
+    unread = audit(analyse(subject_of(Unread(whole=True), 5)), Recipe(weights={"a": 0.5}))
+    assert not unread.verified and "reaches an output" in unread.reason

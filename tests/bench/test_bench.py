@@ -9,18 +9,26 @@ import time
 import pytest
 import torch
 
+from explorer.bench.bare_loops import bare_loop
 from explorer.bench.effort import QUICK, opened
 from explorer.bench.live_moves import forward_all, recipe_at, resident
+from explorer.bench.other_tasks import SAMPLES
 from explorer.bench.repairing import drawn_batches
 from explorer.bench.scans import _loops
-from explorer.bench.table import PARTS, bench, surroundings
+from explorer.bench.table import DEFAULT, PARTS, bench, surroundings
 from explorer.bench.timed_rows import Pairs, TimedRow, interleaved, milliseconds_row, row, stages
 from explorer.commands.bench import bench_text
 from explorer.commands.main import main
-from explorer.engine.conditions import Conditions
+from explorer.engine.candidate import build
+from explorer.engine.conditions import Conditions, split_for
+from explorer.engine.measure import prune
 from explorer.errors import UnknownNameError
-from explorer.measuring.evaluation import batch_size
+from explorer.measuring.evaluation import batch_of, batch_size
+from explorer.pruning.decision import masks_for
 from explorer.values.progress import values_of
+
+ONE = "mnist-lenet"  # of the samples with another task, whose parts are made alike
+ALIKE = {f"task_{name}" for name in SAMPLES if name != ONE}
 
 
 def pairs(*ratios: float) -> Pairs:
@@ -138,12 +146,29 @@ def test_scan_and_plain_loop_count_alike_and_the_scan_does_less():
     assert loops.differing() == 1  # the negative control
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_bare_loop_of_each_task_finds_the_numbers_of_the_report(name):
+    model, conditions = opened(name), Conditions(130, latency=False)
+    recipe = recipe_at(model.graph, True, 0.3)
+    split, rule = split_for(model.subject, conditions), model.subject.task.normalisation
+    inputs, targets = batch_of(split, rule, 0, len(split), "cpu")
+    network = build(model, masks_for(model, recipe))
+    value, loss = bare_loop(model.subject.task, network, inputs, targets, 64)
+    found = prune(model, recipe, conditions).pruned
+    reported = found.value if found.accuracy is None else found.accuracy
+    assert value == pytest.approx(reported, rel=1e-5) and found.samples == 130
+    if name != "shapes-detector":  # whose loss is per place with a box of the batch
+        assert loss == pytest.approx(found.loss, rel=1e-4)
+    other, _ = bare_loop(model.subject.task, model.subject.model, inputs, targets, 64)
+    assert other != pytest.approx(value, rel=1e-3)  # the negative control
+
+
 # --------------------------------------------------------------------------- the table
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return list(values_of(bench(QUICK)))
+    return list(values_of(bench(QUICK, parts=[part for part in DEFAULT if part not in ALIKE])))
 
 
 def test_every_row_is_there_with_its_interval_and_baseline(rows):
@@ -163,6 +188,9 @@ def test_every_row_is_there_with_its_interval_and_baseline(rows):
         "scan_exact_speedup",
         "scan_exact_over_bound",
         "scan_adaptive_speedup_digits-cnn",
+        f"live_full_over_bare_structured_{ONE}",
+        f"live_full_over_bare_unstructured_{ONE}",
+        f"first_answer_ms_{ONE}",
     }
     compacted = {"compact_speedup_digits-cnn", "compact_and_run_speedup_digits-cnn"}
     assert (compacted <= names) == (importlib.util.find_spec("torch_pruning") is not None)

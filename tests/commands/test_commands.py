@@ -171,7 +171,8 @@ def test_text_shows_ranges_changes_and_reasons(run):
 def test_a_model_without_data_is_described_without_accuracy():
     subject = load(MLP)
     report = prune(analyse(subject), Recipe(), Conditions(samples=10, latency=False))
-    lonely = Report.from_json(report.to_json() | {"subject": {"name": "mine", "task": None}, "drop": None})
+    nameless = {"id": "1", "name": "mine", "task": None}
+    lonely = Report.from_json(report.to_json() | {"subject": nameless, "drop": None})
     assert "no data" in report_text(lonely) and " points" not in report_text(lonely)
 
 

@@ -2,22 +2,30 @@
 batch.
 """
 
+from dataclasses import replace
+
 import pytest
 import torch
 from rows import some
+from torch import nn
 from zoo import ZOO, odd
 
 from explorer.compaction.compact import compact
-from explorer.engine.candidate import prepare
+from explorer.engine.candidate import described, prepare
 from explorer.graph.analysed import Analysed, analyse
 from explorer.graph.export import count_macs, graph_of
+from explorer.graph.remaining_macs import FORMULAS, remaining_macs
+from explorer.planning import recipe_costs
 from explorer.planning.allocate import allocate
 from explorer.planning.allocation import Allocation
+from explorer.planning.recipe_costs import CostModel
+from explorer.pruning.cutting import Cut
 from explorer.pruning.decision import decide
 from explorer.pruning.masks import expand
 from explorer.values.choice import Choice
 from explorer.values.profile import Masks
 from explorer.values.recipe import Recipe
+from explorer.values.subject import Subject
 
 
 def halved(name):
@@ -123,6 +131,96 @@ def test_layers_predict_the_counted_macs(name):
 def test_the_profile_counts_what_the_flop_counter_counts(name):
     subject = odd(name)
     assert graph_of(subject).profile.macs == count_macs(subject.model, subject.example[:1])
+
+
+class AlongPlaces(nn.Module):
+    """A layer along the places of each channel, as a mixer has them: fewer channels, same weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.along = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(6, 6)
+        self.last = nn.Linear(8 * 6 * 6, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.along(self.first(x).relu()).flatten(1))
+
+
+def test_a_layer_along_places_costs_less_with_fewer_channels():
+    network = AlongPlaces().eval()
+    model = analyse(Subject("along places", "along", network, None, torch.randn(2, 3, 6, 6)))
+    candidate = prepare(model, Recipe(channels={"first": 0.5}))
+    along = next(layer for layer in candidate.layers if layer.name == "along")
+    assert (along.macs, along.pruned_macs) == (8 * 6 * 6 * 6, 4 * 6 * 6 * 6)
+    assert along.pruned_shape == along.shape
+    assert candidate.static.macs == count_macs(candidate.model, model.subject.example[:1])
+    assert sum(layer.pruned_macs for layer in candidate.layers) == candidate.static.macs
+
+
+class Mixer(nn.Module):
+    """Mixes places of each channel, then channels of each place; the products of attention have no weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.tokens_in, self.tokens_out = nn.Linear(5, 8), nn.Linear(6, 10), nn.Linear(10, 6)
+        self.keys, self.values, self.fc = nn.Linear(8, 12), nn.Linear(8, 7), nn.Linear(7, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.embed(x)
+        x = x + self.tokens_out(self.tokens_in(x.transpose(1, 2)).relu()).transpose(1, 2)
+        k = self.keys(x)
+        return self.fc(((k @ k.transpose(1, 2)).softmax(-1) @ self.values(x)).mean(1))
+
+
+def mixer() -> Analysed:
+    torch.manual_seed(0)
+    return analyse(Subject("mixer", "mixer", Mixer().eval(), None, torch.randn(2, 6, 5)))
+
+
+def cut_in_parts(model: Analysed) -> list[Recipe]:
+    """A recipe for each group alone, and one for all of them, at several ratios."""
+    groups = model.profile.free_groups
+    alone = [Recipe(channels={name: 0.5}) for name in groups]
+    return [*alone, *(Recipe(channels=dict.fromkeys(groups, ratio)) for ratio in (0.25, 0.5, 0.8))]
+
+
+def wrong_costs(model: Analysed) -> list[Recipe]:
+    """The recipes whose predicted multiply-adds are not those of the smaller model."""
+    costs, example = CostModel.of(model), model.subject.example[:1].to("meta")
+    return [
+        recipe
+        for recipe in cut_in_parts(model)
+        if costs.cost(recipe, "macs") != count_macs(prepare(model, recipe).model.to("meta"), example)
+    ]
+
+
+@pytest.mark.parametrize("name", ["chain", "grouped", "shuffle", "fused_qkv"])
+def test_a_budget_counts_what_the_flop_counter_counts(name):
+    assert wrong_costs(Analysed(odd(name), graph_of(odd(name)))) == []
+
+
+def test_a_budget_counts_products_along_places():
+    model = mixer()
+    assert {"embed", "tokens_in", "values"} <= set(model.profile.free_groups)
+    assert wrong_costs(model) == []
+
+
+def test_sizes_of_weights_alone_do_not_tell_what_a_mixer_multiplies(monkeypatch):
+    """The negative control of the one before."""
+    monkeypatch.setattr(recipe_costs, "product_sizes", lambda graph: None)
+    assert Recipe(channels={"embed": 0.5}) in wrong_costs(mixer())
+
+
+def test_multiply_adds_are_counted_where_a_formula_is_wrong(monkeypatch):
+    """The negative control: a formula must give what torch's counter finds in the dense model."""
+    subject, graph, masks, model = halved("residual")
+    counted = count_macs(model, subject.example[:1])
+    found = remaining_macs(graph, masks)
+    assert found is not None and sum(found.values()) == counted
+    monkeypatch.setitem(FORMULAS, "conv2d", lambda shapes: 1)
+    again = replace(graph)  # nothing is known about it yet
+    assert remaining_macs(again, masks) is None
+    candidate = described(Analysed(subject, again), model, Cut(masks, ()))
+    assert candidate.static.macs == counted
 
 
 def test_attention_is_counted():

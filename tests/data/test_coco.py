@@ -134,3 +134,29 @@ def test_crowds_and_other_sizes(tmp_path):
     (tmp_path / "other" / "second.json").write_text("{}")
     with pytest.raises(LoadError, match=r"has 2 JSON files in it or in annotations/; name one"):
         load("shapes-detector", data=source)
+
+
+def test_of_several_mistakes_the_first_row_is_told_whatever_comes_first_in_the_file(tmp_path):
+    def change(described):
+        rows = described["annotations"]
+        rows[0].update(iscrowd=1, bbox=None)  # a crowd needs no box
+        rows[1].update(bbox=[60, 2, 30, 3])
+        rows[2].update(bbox="none")
+        rows[3].update(category_id=1)
+        for name in ("annotations", "categories", "images"):
+            described[name] = described.pop(name)
+
+    for mended, sentence in (
+        (0, r"Annotation 1 of .* has the box \[60, 2, 30, 3\], which reaches outside"),
+        (1, "Annotation 2 of .* needs 'bbox', four numbers x, y, width and height, got none"),
+        (2, "Annotation 3 of .* names a category"),
+    ):
+
+        def partly(described, count=mended):
+            right = [dict(row) for row in described["annotations"]]
+            change(described)
+            for place in range(1, count + 1):
+                described["annotations"][place].update(right[place])
+
+        with pytest.raises(LoadError, match=sentence):
+            load("shapes-detector", data=written(tmp_path / str(mended), change=partly))

@@ -5,6 +5,7 @@ import json
 import pickle
 import struct
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from explorer.data import pictures
+from explorer.data.class_folders import loose_files
 from explorer.data.class_order import class_order
 from explorer.data.pictures import fitted
 from explorer.data.reader import IMAGENET, Reader
@@ -533,3 +535,41 @@ def test_a_data_set_is_refused_without_pillow(pets, monkeypatch):
         ExplorerError, match=r"Package pillow cannot be imported .* pip install 'pruning-explorer\[zoo\]'"
     ):
         load_data(f"folder:{pets}", SMALL)
+
+
+DETECTOR = """
+import torch
+from torch import nn
+class Boxes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 9, 1)
+    def forward(self, x):
+        return self.head(self.body(x).relu()).flatten(2).transpose(1, 2)
+input_shape = (3, 16, 16)
+def make(): return Boxes()
+"""
+
+
+def test_pictures_without_labels_are_for_agreement(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(DETECTOR)
+    Path("pics").mkdir()
+    chance = np.random.default_rng(0)
+    for number in range(12):
+        Image.fromarray(chance.integers(0, 255, (16, 16, 3), np.uint8)).save(f"pics/{number}.png")
+    task = load("own.py:make", data="folder:pics").task
+    assert task.metrics == ("cosine_similarity", "relative_error") and "no targets" in task.how[0]
+    halves = [task.split(name) for name in ("tuning", "held_out")]
+    assert sorted(map(len, halves)) == [6, 6] and all(split.targets is None for split in halves)
+    first = sorted(row.sum() for split in halves for row in split.inputs.long())
+    files = sorted(int(np.asarray(Image.open(path)).sum()) for path in Path("pics").iterdir())
+    assert [int(total) for total in first] == files
+    Path("pics/12.png").write_bytes(b"no picture")
+    with pytest.raises(LoadError, match=r"12\.png"):
+        load("own.py:make", data="folder:pics").task.split("tuning"), task.split("held_out")
+    skipped = load("own.py:make", data="folder:pics?skip_damaged=1").task
+    assert sum(len(skipped.split(name)) for name in ("tuning", "held_out")) == 12
+    Path("pics/deep").mkdir()
+    Path("pics/0.png").rename("pics/deep/0.png")  # the negative control: a folder is a class
+    assert len(loose_files(Path("pics/deep"), (".png",))) == 1 and loose_files(Path("pics"), (".png",)) == []

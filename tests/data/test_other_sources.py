@@ -219,7 +219,7 @@ def test_a_table_has_a_target_column(capsys):
 @pytest.mark.parametrize(
     "source, sentence",
     [
-        ("csv:t.csv", "has no column ''; name the target with .*a, b, c, y"),
+        ("csv:t.csv", "needs a column to predict; name the target with .*a, b, c, y"),
         ("csv:t.csv?target=price", "has no column 'price'"),
         ("csv:missing.csv?target=y", r"There is no file 'missing\.csv'; give the path of a \.csv file"),
         ("csv:/dev/zero?target=y", "There is no file '/dev/zero'"),
@@ -313,3 +313,19 @@ def test_what_is_no_parquet_file_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(LoadError, match=r"Package pyarrow\.parquet cannot be imported .*explorer\[parquet\]"):
         load("net.py:regressor", data=source)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "sentence"),
+    [
+        ("", "y", "no column names; its first line must name"),
+        ("\n\n", "", "no column names"),
+        ("a,a,y\n1,2,0\n", "y", "two columns called 'a'"),
+        (",,y\n1,2,0\n", "y", "two columns without a name"),
+        ("a,y\n1,0\n", "", "needs a column to predict"),
+    ],
+)
+def test_a_table_without_names_of_its_own_is_refused(tmp_path, text, target, sentence):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(LoadError, match=sentence):
+        csv_table.csv(str(tmp_path / "t.csv"), target=target)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.data import stdlib
+from explorer.data import stdlib, text_files, text_windows
 from explorer.data.byte_pairs import BytePairs
 from explorer.data.reader import Reader
 from explorer.data.source_text import load_data
@@ -142,13 +142,27 @@ def test_documents_of_a_folder_are_shared_whole_between_the_splits(folder):
     assert "Intervals treat a document as one sample." in task.how
 
 
-def test_a_single_file_is_cut_into_pieces(folder):
+@pytest.mark.parametrize(
+    ("words", "unit"),
+    [(60, "window"), (200, "piece of 3 windows"), (2000, "piece of 4 windows")],
+)
+def test_a_single_file_is_cut_into_enough_pieces(words, unit, folder):
+    """Of fewer than 25 pieces an interval is so wide that hardly any change is beyond it."""
     (folder / "one").mkdir()
     path = folder / "one" / "text.md"
-    path.write_text("words and words " * 60)
-    task = load_data(f"text:{path}?samples=7", reader())
-    assert len(task.split("tuning")) == 7 and len(task.split("tuning").units.unique()) > 1
-    assert "Intervals treat a piece of 4 windows as one sample." in task.how
+    path.write_text("words and words " * words)
+    task = load_data(f"text:{path}", reader())
+    tuning = task.split("tuning")
+    assert f"Intervals treat a {unit} as one sample." in task.how
+    assert len(tuning.units.unique()) >= (32 if unit != "window" else 0.9 * len(tuning))
+    assert len(load_data(f"text:{path}?samples=7", reader()).split("tuning")) == 7
+
+
+def test_another_division_has_another_fingerprint(folder, monkeypatch):
+    path = folder / "00.txt"
+    before = load_data(f"text:{path}", reader()).fingerprint
+    monkeypatch.setattr(text_files, "UNITS", 1)
+    assert load_data(f"text:{path}", reader()).fingerprint != before
 
 
 def test_folders_for_splits_are_used_as_they_are(folder):
@@ -240,3 +254,32 @@ def test_damaged_texts_are_refused(monkeypatch, tmp_path):
     with pytest.raises(UnknownNameError, match="held_out, tuning, training"):
         stdlib.load_split("validation")
     assert paths.sample_models() != tmp_path
+
+
+@pytest.mark.parametrize("merges", [[(97, 97), (256, 256), (256, 97)], [(97, 98), (98, 97), (256, 257)]])
+@pytest.mark.parametrize("letters", ["a", "ab", "abc"])
+def test_a_long_word_becomes_the_tokens_of_the_plain_rule(merges, letters):
+    """Short words are merged pair by pair; all of a long word's equal pairs are merged at once."""
+    known, draw = BytePairs(merges), np.random.default_rng(0)
+    for length in (33, 34, 35, 64, 257):
+        word = "".join(draw.choice(list(letters), length))
+        assert known.encode(f"{word} {word}b\n{word}").tolist() == [
+            token for part in (word, f" {word}b", "\n", word) for token in known._merged(list(part.encode()))
+        ]
+
+
+def test_only_the_windows_that_are_taken_are_made_and_they_are_the_first(monkeypatch):
+    documents = [numbers(n) for n in (40, 7, 23)]
+    whole = next_token_windows(documents, 4)
+    count = []
+    make = text_windows._next_window
+    monkeypatch.setattr(text_windows, "_next_window", lambda *row: count.append(1) or make(*row))
+    few = next_token_windows(documents, 4, samples=5)
+    assert len(count) == 5 < len(whole)
+    assert torch.equal(few.inputs, whole.inputs[:5]) and torch.equal(few.units, whole.units[:5])
+    assert all(torch.equal(a, b[:5]) for a, b in zip(few.targets, whole.targets, strict=True))
+    masked = form(answers="masked", before=(250,), after=(251,))
+    assert torch.equal(
+        masked_windows(documents, 8, masked, samples=2).inputs,
+        masked_windows(documents, 8, masked).inputs[:2],
+    )

@@ -9,10 +9,13 @@ from torch.utils.data import DataLoader, Dataset
 from zoo import odd
 
 from explorer.engine.conditions import Conditions, class_task
+from explorer.engine.dense_model import _known_outputs
 from explorer.engine.measure import prune, stream
 from explorer.errors import ExplorerError, LoadError
 from explorer.graph.analysed import Analysed, analyse
 from explorer.loaders.model_text import load
+from explorer.measuring.evaluation import Execution, evaluate
+from explorer.measuring.judging import judge_for
 from explorer.measuring.kept_activations import trail_for
 from explorer.registry import METRICS
 from explorer.signals.calibration import Calibration
@@ -23,7 +26,7 @@ from explorer.values.metric import Metric
 from explorer.values.progress import outcome, values_of
 from explorer.values.recipe import Recipe
 from explorer.values.report import Measurement, Report
-from explorer.values.samples import Split
+from explorer.values.samples import DerivedSplit, Split
 from explorer.values.subject import Task
 
 QUICK = Conditions(latency=False)
@@ -154,6 +157,32 @@ def test_without_data_agreement_with_the_dense_model_is_measured():
     assert prune(on(None), HALF, QUICK).pruned == found.pruned
     chain = analyse(odd("chain"))
     assert prune(chain, Recipe(), QUICK).pruned.value == 1
+
+
+class Noisy(nn.Module):
+    """A model whose outputs are drawn anew each time, or not."""
+
+    def __init__(self, noise: float):
+        super().__init__()
+        self.line, self.noise, self.samples = nn.Linear(4, 3), noise, 0
+
+    def forward(self, x):
+        self.samples += len(x)
+        return self.line(x) + self.noise * torch.rand(len(x), 3)
+
+
+@pytest.mark.parametrize("noise", [0.0, 50.0])
+def test_the_dense_model_runs_once_where_it_is_compared_with_itself(noise):
+    """Two batches of ten: the first is run again, the second only where the first came out otherwise."""
+    model, task = Noisy(noise), Task("own", data={"tuning": Split(torch.randn(20, 4))}, metric="same_answer")
+    judge = judge_for(task)
+    outputs = [model(task.normalisation(task.split("tuning").inputs_at(n, n + 10))) for n in (0, 10)]
+    split = DerivedSplit(task.split("tuning"), None, lambda start, stop: (None, outputs[start // 10]))
+    forward, model.samples = _known_outputs(model, split), 0
+    how = Execution(batch=10, forward=forward, judge=judge)
+    *_, tally = evaluate(model, split, task.normalisation, [20], how)
+    assert model.samples == (20 if noise else 10)
+    assert (tally.measurement().value == 1) is (not noise)
 
 
 def test_pictures_without_labels_are_enough_for_agreement():

@@ -31,7 +31,9 @@ from explorer.figures.live_marks import with_live_marks
 from explorer.figures.reliability_diagram import reliability_diagram
 from explorer.figures.sensitivity import SCALE, sensitivity
 from explorer.figures.weight_bands import weight_bands
+from explorer.figures.weight_depths import weight_depths
 from explorer.inspection.weight_bands import WeightBand
+from explorer.inspection.weight_depths import KindDepths, WeightDepths
 from explorer.studies.criteria_agreement import Agreement
 
 # Machado, Oliveira and Fernandes (2009), doi:10.1109/TVCG.2009.113, severity 1, on linear RGB
@@ -122,6 +124,7 @@ FIGURES = {
     "class_accuracy": lambda: class_accuracy(FOUND),
     "reliability_diagram": lambda: reliability_diagram(FOUND),
     "weight_bands": lambda: weight_bands(BANDS),
+    "weight_depths": lambda: weight_depths(WeightDepths(("0",), (KindDepths("q", tuple(BANDS)),))),
     "lessons": lambda: looks(
         *zip(lesson_curve.COLOURS, lesson_curve.SYMBOLS, lesson_curve.DASHES, strict=True)
     ),

@@ -52,3 +52,4 @@ def test_of_many_groups_those_that_changed_most_are_drawn():
 def test_foreign_names_are_no_markup_and_nothing_is_an_empty_figure():
     assert "<script>" not in group_values(classes(3)).to_json().replace("\\u003c", "<")
     assert group_values(None).layout.annotations[0].text == NOTHING
+    assert group_values(None).layout.xaxis.title.text == "Metric"  # no unit before one is known

@@ -176,3 +176,5 @@ def test_before_the_first_measurement_the_axes_are_there_and_the_marks_are_empty
     assert drawn.layout.title.text == "Mean IoU against latency left"
     assert drawn.layout.yaxis.title.text == "Mean IoU (mm)"
     assert drawn.layout.yaxis.range is None  # a number without an upper end finds its own
+    assert not drawn.layout.yaxis.showticklabels  # and until then there is nothing to read
+    assert with_live_marks(curve_comparison({}), "params", "m", "accuracy", "%").layout.yaxis.showticklabels

@@ -430,3 +430,26 @@ def test_an_autocast_that_cannot_be_written_out_is_one_sentence():
         GraphError, match=r"The forward uses torch.autocast\('cuda'\), but models are read on"
     ):
         write_casts(torch.fx.Graph(), "cuda", torch.float16)
+
+
+LOADED = {
+    "one scale": (lambda: Scaled(torch.tensor(2.0)), (3, 8, 8), "a"),
+    "volumes": (Stereo, (3, 16, 16), "v"),
+    "a gate": (lambda: Gate(4), (5,), "a"),
+    "a layer called class": (lambda: Keywords("class"), (3, 8, 8), "heads.class"),
+    "squeezed": (lambda: Squeezed("some"), (1, 8, 8), "a"),
+    "positions": (lambda: Positioned("einsum"), (7, 5), "a"),
+    "norm in groups": (lambda: in_groups(4), (1, 40), "a"),
+}
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_an_export_is_loaded_without_the_code_and_answers_alike(name, tmp_path):
+    make, shape, group = LOADED[name]
+    model = analyse(subject_of(make(), *shape))
+    recipe, x = Recipe(channels={group: 0.5}), torch.randn(5, *shape)
+    loaded = opened(export(model, recipe, "safetensors"), tmp_path)
+    with torch.no_grad():
+        answers = loaded(x)
+        assert torch.allclose(answers, prepare(model, recipe).model(x), atol=1e-6)
+        assert not torch.allclose(answers, model.subject.model(x), atol=1e-4)  # the negative control

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from rows import some
-from torch import nn
+from torch import fx, nn
 from zoo import ZOO, odd
 
 import explorer
 from explorer.graph import export, kept_programs, program_file
 from explorer.graph.nodes import where
 from explorer.graph.program import output_of
+from explorer.graph.quiet import ORIGINS, without_origins
 from explorer.graph.running import GraphRun, tensors_of
 from explorer.machine.cache import Cache
 from explorer.values.identity import subject_id
@@ -183,3 +184,25 @@ def test_what_has_no_plain_description_is_refused():
         program_file._plain(object())
     with pytest.raises(program_file.NotPlainError, match="no plain description"):
         program_file._named(len)
+
+
+def test_a_graph_is_traced_without_the_lines_of_code_that_its_steps_come_from():
+    subject = explorer.load("digits-mlp")
+    program = export.export_program(subject.model, subject.example)
+    assert not any(node.stack_trace for node in program.graph.nodes)
+    control = torch.export.export(subject.model, (subject.example,), strict=False)
+    assert any(node.stack_trace for node in control.graph.nodes)
+
+
+def test_a_torch_that_knows_no_tracing_without_lines_of_code_traces_with_them(monkeypatch):
+    monkeypatch.delattr(fx.config, ORIGINS)
+    with without_origins():
+        assert not hasattr(fx.config, ORIGINS)
+    assert not hasattr(fx.config, ORIGINS)
+
+
+def test_the_lines_of_code_are_back_after_a_trace():
+    before = vars(fx.config)[ORIGINS]
+    with without_origins():
+        assert vars(fx.config)[ORIGINS] is True
+    assert vars(fx.config)[ORIGINS] is before

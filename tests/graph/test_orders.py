@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from explorer.audit.audit import audit
 from explorer.engine.candidate import prepare
+from explorer.errors import CompactionError
 from explorer.exporters.architecture import describe
 from explorer.exporters.export import export
 from explorer.exporters.load_pruned import PrunedModel
@@ -52,7 +53,10 @@ def subject_of(model: nn.Module, way: str) -> Subject:
     return Subject(f"{type(model).__name__} {way}", way, model.eval(), None, example)
 
 
-WAYS = [*"written held selected tensor counted computed negative halves rolled twice".split(), "rolled back"]
+WAYS = [
+    *"written held selected tensor counted computed negative halves rolled twice".split(),
+    "rolled back",
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -121,3 +125,49 @@ def test_an_order_that_changes_from_call_to_call_is_not_taken_for_known():
     groups = analyse(subject_of(Picked(ORDER, moves=True), "moves")).profile.groups
     first = next(group for group in groups if group.name == "first")
     assert first.frozen == "looked up by position in the model"
+
+
+class TakenBySteps(nn.Module):
+    """Every second channel of ten; with `writes` the rest of the model sees what is written into them."""
+
+    def __init__(self, writes: bool):
+        super().__init__()
+        self.writes = writes
+        self.first, self.even, self.all = nn.Conv2d(3, 10, 1), nn.Conv2d(5, 4, 1), nn.Conv2d(10, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        even = x[:, ::2]
+        if self.writes:
+            even.add_(1.0)
+        return self.even(even) * self.all(x)
+
+
+GONE = [1, 2, 3, 7]  # of the even ones 0, 4, 6, 8 stay, which are not equally far apart among those left
+
+
+def by_hand(writes: bool):
+    model = analyse(subject_of(TakenBySteps(writes), f"steps {writes}"))
+    removed: dict[str, list[int]] = {}
+    for group in model.profile.free_groups.values():
+        (slot, *_) = [slot for slot in group.slots if slot.tensor == "first.weight"]
+        gone = {slot.unit_of[i] for i in GONE} - {-1}
+        removed[group.name] = sorted(gone)
+    return model, Recipe(remove={name: tuple(gone) for name, gone in removed.items()})
+
+
+def test_channels_taken_by_steps_are_those_of_the_dense_model():
+    model, recipe = by_hand(writes=False)
+    small = prepare(model, recipe).model
+    assert small.first.out_channels == 6
+    network, x = model.subject.model, torch.randn(3, 3, 6, 6)
+    with torch.no_grad():
+        y = network.first(x)
+        y[:, GONE] = 0
+        assert torch.allclose(small(x), network.even(y[:, ::2]) * network.all(y), atol=1e-6)
+
+
+def test_a_copy_never_stands_for_a_slice_that_is_written_into():
+    model, recipe = by_hand(writes=True)
+    with pytest.raises(CompactionError, match="cannot be renumbered"):
+        prepare(model, recipe)

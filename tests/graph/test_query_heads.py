@@ -81,7 +81,7 @@ def test_both_kinds_of_heads_can_be_cut_together(form, queries, pairs):
         wanted = masked_by_hand(model, recipe, everywhere=True)(x)
         assert torch.allclose(small(x), wanted, atol=1e-6)
         assert not torch.allclose(model.subject.model(x), wanted, atol=1e-3)
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     assert costs.cost(recipe, "params") == sum(p.numel() for p in small.parameters())
     fewer = analyse(
         Subject(f"small {form} {recipe.channels}", "small", small, None, model.subject.example)

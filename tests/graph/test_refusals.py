@@ -24,6 +24,15 @@ class Net(nn.Module):
         x = torch.relu(self.a(x))
         {line}
         return self.b(x)
+
+
+class Answer:
+    def __init__(self, scores):
+        self.scores = scores
+
+
+def outputs(found):
+    return getattr(found, "scores", found)
 """
 NUMBERS = (
     "uses the values of a tensor as Python numbers (in an if, a loop, a size or .item()), which a graph "
@@ -42,6 +51,15 @@ LINES = {
         "torch.export cannot read this model (net.py, line 15: .numpy() is not supported for tensor "
         "subclasses.); only unstructured pruning is possible."
     ),
+    "x = x + torch.rand(8, generator=torch.Generator().manual_seed(int(len(x) > 9)))": (
+        "The forward uses an object that is no tensor, such as a torch.Generator of its own, which a graph "
+        "cannot hold, so only unstructured pruning is possible."
+    ),
+    "return Answer(self.b(x))": (
+        "The forward returns a Answer, in which torch.export finds no tensors, so only unstructured pruning "
+        "is possible; a tuple, a dict or a NamedTuple can be followed."
+    ),
+    "x = torch.native_dropout(x, 0.3, True)[0]": None,
     "if len(x) > 1: x = torch.where(x.sum() > 0, x, x + 1)": None,
 }
 

@@ -1,5 +1,7 @@
 """Which single weights can be pruned: of every layer that multiplies by them, however it holds them."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from explorer.graph.export import graph_of
 from explorer.values.recipe import Recipe
 from explorer.values.subject import Subject
 
+NUMBERS = itertools.count()
 RECURRENT = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
@@ -57,7 +60,7 @@ class Raw(nn.Module):
 
 
 def subject_of(model: nn.Module, *shape: int) -> Subject:
-    return Subject(f"single {id(model)}", "own", model.eval(), None, torch.randn(2, *shape))
+    return Subject(f"single {next(NUMBERS)}", "own", model.eval(), None, torch.randn(2, *shape))
 
 
 @pytest.mark.parametrize("kind", RECURRENT)

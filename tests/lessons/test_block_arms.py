@@ -39,7 +39,7 @@ UNITS: dict[str, int] = {}
 
 
 def test_blocks_go_by_influence_and_channels_follow_by_parameters(model):
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     for x, count in ((0.25, 1), (0.5, 2)):
         blocks, channels = (
             recipe_for(model, EXPERIMENT, EXPERIMENT.arm(n), x) for n in ("blocks", "channels")

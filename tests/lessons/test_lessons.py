@@ -42,7 +42,7 @@ from explorer.lessons.class_board import (
 )
 from explorer.lessons.evidence import ArmPoint, Evidence
 from explorer.lessons.experiment import masked_by_hand, run
-from explorer.lessons.lesson_files import CONTENT, TEMPLATE, course, lessons, parse
+from explorer.lessons.lesson_files import CONTENT, TEMPLATE, course, lessons, parse, read
 from explorer.lessons.prediction_scores import score
 from explorer.lessons.recipes import fits, recipe_for
 from explorer.lessons.toml_table import LessonError, Table
@@ -754,3 +754,14 @@ def test_only_finished_measurements_go_on_the_board():
     )
     with pytest.raises(BoardError, match="still being measured"):
         point_of("Ada", next(values_of(stream(Analysed(subject, graph), recipe))))
+
+
+@pytest.mark.parametrize("digits", ["9" * 6000, "0x" + "f" * 6000])
+def test_a_number_of_thousands_of_digits_is_one_sentence(digits, tmp_path):
+    file = tmp_path / "long.toml"
+    file.write_text(f"number = {digits}")
+    with pytest.raises(LessonError, match=r"Lesson .long\.toml. is not valid TOML"):
+        read(file)
+    file.write_text("number = 0xff")
+    with pytest.raises(LessonError, match="lacks 'experiment'"):
+        read(file)

@@ -1,26 +1,33 @@
 """Many people at once, with real sessions: each moves a fader, waits for its own number, and checks it.
 
 A class of thirty, 150 moves each:  PYTHONPATH=tests python tests/load/crowd.py --sessions 30 --moves 150
+The same while somebody scans and recovers:  ... --beside
 """
 
 import argparse
+import itertools
 import random
 import statistics
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import serving
+from load.kills import RECOVERY, SCAN, follow, working
 from protocol import Tab
 
 from explorer.engine.candidate import prepare
 from explorer.graph.analysed import Analysed, analyse
 from explorer.loaders.model_text import load
+from explorer.values.choice import Choice
 from explorer.values.recipe import Recipe
 
 LATEST_S = 120.0  # a number that has not come by then is lost
+LOOK_S = 0.5
 
 
 @dataclass
@@ -106,6 +113,36 @@ def crowd(server: serving.Server, name: str, *, sessions: int, moves: int, every
     return result
 
 
+@contextmanager
+def studies(server: serving.Server, name: str) -> Iterator[list[int]]:
+    """Beside everybody, somebody scans and recovers, one recipe after the other; how many were finished so
+    far.
+    """
+    part = next(iter(analyse(load(name)).profile.free_groups))
+    finished, over = [0], threading.Event()
+
+    def study() -> None:
+        for turn in itertools.count():
+            # no scan comes with this criterion, and each recipe is recovered anew
+            recipe = Recipe(channels={part: 0.2 + turn % 50 / 100}, criterion=Choice("l2"))
+            with working(server, name, recipe, (SCAN, RECOVERY)) as tabs:
+                stops = [(tab, stop) for tab, (*_, stop) in zip(tabs, (SCAN, RECOVERY), strict=True)]
+                while any(stop in tab.buttons for tab, stop in stops):
+                    if over.wait(LOOK_S):
+                        return
+                    for tab in tabs:
+                        follow(tab)
+            finished[0] += 1
+
+    thread = threading.Thread(target=study)
+    thread.start()
+    try:
+        yield finished
+    finally:
+        over.set()
+        thread.join()
+
+
 def resident(server: serving.Server) -> int:
     """Bytes of the server, as it says itself."""
     lines = server.ask("GET", "/metrics").body.decode().splitlines()
@@ -118,7 +155,12 @@ if __name__ == "__main__":
     parser.add_argument("--sessions", type=int, default=30)
     parser.add_argument("--moves", type=int, default=150)
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS")
+    parser.add_argument("--beside", action="store_true", help="scans and recoveries run meanwhile")
     given = parser.parse_args()
-    with serving.running(Path(tempfile.mkdtemp()), given.model) as running:
-        found = crowd(running, given.model, sessions=given.sessions, moves=given.moves, every=given.every)
-    print(found, *found.foreign[:10], *found.failed[:10], sep="\n")
+    with serving.running(Path(tempfile.mkdtemp()), given.model) as running, ExitStack() as stack:
+        beside = stack.enter_context(studies(running, given.model)) if given.beside else []
+        moved = crowd(running, given.model, sessions=given.sessions, moves=given.moves, every=given.every)
+        if beside:
+            print(f"{beside[0]} scans with recoveries were finished meanwhile")
+        print("MiB every 30 s:", *(f"{held / 2**20:,.0f}" for held in moved.resident[::30]))
+        print(moved, *moved.foreign[:10], *moved.failed[:10], sep="\n", flush=True)

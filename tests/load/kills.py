@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,12 +40,9 @@ PLAN = ScanPlan("channel", recipe=RECIPE)
 PATIENCE_S = 600.0  # on a machine with neighbours
 GONE_S = 10.0  # until no process of a killed server is left
 RESULT = "result.safetensors"
-# page, the button that starts a piece of work, the one that stops it
-BEGUN = (
-    ("", "scan channels", "stop scan"),
-    ("recover", "start recovery", "stop recovery"),
-    ("", "write", "stop export"),
-)
+Begun = tuple[str, str, str]  # page, the button that starts a piece of work, the one that stops it
+SCAN, RECOVERY = ("", "scan channels", "stop scan"), ("recover", "start recovery", "stop recovery")
+BEGUN = (SCAN, RECOVERY, ("", "write", "stop export"))
 PRESSES, LOOKS = 4, 3
 LATEST_S = 20.0  # after the work began, a server is killed at the latest
 
@@ -153,12 +150,14 @@ def begin(tab: Tab, start: str, stop: str) -> None:
 
 
 @contextmanager
-def working(server: serving.Server) -> Iterator[list[Tab]]:
-    """A scan, a recovery and an export that were begun in three tabs."""
-    query = f"model={MODEL}&recipe={RECIPE.to_url()}"
+def working(
+    server: serving.Server, model: str = MODEL, recipe: Recipe = RECIPE, begun: Sequence[Begun] = BEGUN
+) -> Iterator[list[Tab]]:
+    """A scan, a recovery and an export that were begun in three tabs, or others that are named."""
+    query = f"model={model}&recipe={recipe.to_url()}"
     with ExitStack() as stack:
         tabs = []
-        for page, start, stop in BEGUN:
+        for page, start, stop in begun:
             tab = stack.enter_context(Tab(server, query, patience=PATIENCE_S))
             tab.open(page)
             begin(tab, start, stop)

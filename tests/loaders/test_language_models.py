@@ -20,12 +20,16 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, LoadError
 from explorer.exporters.export import export
 from explorer.graph.analysed import analyse
+from explorer.inspection.attention import attention_sites
+from explorer.inspection.text_attention import text_attention, tokens_of_text
+from explorer.inspection.top_contexts import contexts_of, top_contexts
 from explorer.loaders.model_text import load
 from explorer.machine import optional_packages
 from explorer.measuring.bootstrap import value_of
 from explorer.metrics.checks import IGNORED
 from explorer.pruning.decision import decide
 from explorer.registry import METRICS
+from explorer.values.progress import outcome
 from explorer.values.recipe import Recipe
 
 pytestmark = pytest.mark.skipif(find_spec("transformers") is None, reason="transformers is not installed")
@@ -225,6 +229,34 @@ def test_perplexity_of_a_masked_model_is_that_of_a_plain_loop(tmp_path, transfor
 
 
 @pytest.mark.parametrize(
+    "network, config", [("GPT2LMHeadModel", "GPT2Config"), ("BertForMaskedLM", "BertConfig")]
+)
+def test_what_heads_and_neurons_respond_to_is_read_from_a_folder(
+    tmp_path, transformers, texts, network, config
+):
+    model = analyse(
+        load(f"hf:{written(tmp_path / 'model', transformers, network, config)}@12", data=f"text:{texts}")
+    )
+    heads = next(group for group in model.profile.free_groups.values() if group.is_of_heads)
+    tokens = tokens_of_text(model.subject, TEXT)
+    (site,) = attention_sites(model, heads)
+    looks = outcome(text_attention(model, heads, site.module, tokens))
+    own = getattr(transformers, network).from_pretrained(tmp_path / "model", attn_implementation="eager")
+    with torch.no_grad():
+        wanted = own.eval()(torch.tensor([tokens]), output_attentions=True).attentions[0][0]
+    assert torch.allclose(looks.heads, wanted, atol=1e-5) and looks.units == (0, 1, 2, 3)
+    neurons = next(
+        group for group in model.profile.free_groups.values() if group.unit == "channel" and group.units > 32
+    )
+    top = outcome(top_contexts(model, neurons))
+    split = model.subject.task.split("tuning")
+    assert top.windows == len(split) and top.reader.endswith(("mlp.c_proj", "output.dense"))
+    context = contexts_of(top, 0, split, model.subject.text)[0]
+    token = int(split.inputs[context.window, context.position])
+    assert context.token == model.subject.text.decode([token])
+
+
+@pytest.mark.parametrize(
     "network, metrics",
     [
         ("BertForSequenceClassification", ("same_answer", "kl_divergence")),
@@ -310,6 +342,18 @@ def test_the_tokens_of_a_window_are_as_many_as_asked_for(llama):
         LoadError, match=r"Windows of 25 tokens are longer than the 24 positions of '.*model'"
     ):
         load(f"hf:{llama}@25")
+
+
+def test_tensors_that_the_model_does_not_read_are_said_when_it_is_loaded(own_folder, llama):
+    assert "does not read" not in load(f"hf:{llama}").card["description"]
+    index = json.loads((own_folder / "model.safetensors.index.json").read_text())
+    safetensors.torch.save_file(
+        {"spare.bias": torch.zeros(3), "spare.weight": torch.zeros(3)}, own_folder / "spare.safetensors"
+    )
+    index["weight_map"] |= {"spare.bias": "spare.safetensors", "spare.weight": "spare.safetensors"}
+    (own_folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    told = load(f"hf:{own_folder}").card["description"]
+    assert "Its files also hold 2 tensors that this model does not read, such as 'spare.bias'." in told
 
 
 def test_a_folder_without_a_tokenizer_reads_tokens_but_no_text(own_folder, texts):

@@ -102,6 +102,47 @@ def mapped():
 
 def nothing():
     return nn.Identity()
+
+
+def exported():
+    return torch.export.export(plain().eval(), (torch.randn(2, 20),)).module()
+
+
+def exported_within():
+    return nn.Sequential(exported(), nn.Linear(4, 3))
+
+
+def unflattened():
+    return torch.export.unflatten(torch.export.export(plain().eval(), (torch.randn(2, 20),)))
+
+
+def traced_by_fx():
+    return torch.fx.symbolic_trace(plain())
+
+
+def sparse():
+    model = plain()
+    model[0].weight = nn.Parameter(model[0].weight.detach().to_sparse())
+    return model
+
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(20, 8), nn.Linear(8, 3).double()
+
+    def forward(self, x):
+        return self.b(self.a(x).relu().double())
+
+
+class Worded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(20, 8)
+
+    def forward(self, x):
+        self.a(x)
+        return {"class": "cat", "sure": 0.5, "more": [None]}
 """
 
 
@@ -129,10 +170,13 @@ def test_a_copy_of_the_program_ends_where_it_was_made(model, tmp_path):
     assert (tmp_path / "who").read_text() == f"{own}\n"
 
 
-@pytest.mark.parametrize("name", ["compiled", "compiled_within", "extra_state"])
+@pytest.mark.parametrize(
+    "name", ["compiled", "compiled_within", "extra_state", "unflattened", "traced_by_fx"]
+)
 def test_models_that_are_more_than_modules_are_cut_and_proven(model, name):
     subject = model(name)
     assert set(subject.model.state_dict()) == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    assert len(analyse(subject).profile.free_groups) == 1
     assert audit(analyse(subject)).verified
 
 
@@ -142,6 +186,14 @@ def test_models_that_are_more_than_modules_are_cut_and_proven(model, name):
         ("raises", r"odd\.py, line \d+, fails with BaseException: odd lines"),
         ("waits", r"odd\.py gives a coroutine instead of a torch\.nn\.Module"),
         ("own_state", "has a state_dict of its own that holds more than tensors"),
+        ("exported", r"The model of odd\.py holds a program of torch\.export, .* load the torch\.nn\.Module"),
+        ("exported_within", "or what torch.export.unflatten makes of the program"),
+        ("sparse", r"has sparse weights, which cannot be rated; make them dense with \.to_dense\(\)"),
+        (
+            "Mixed",
+            "mixes weights in float32 and float64, to which its forward casts, but all are loaded as float32",
+        ),
+        ("Worded", r"\(TypeError: it returns a dict without any tensor\)"),
         ("without_values", "has weights without values, on the device 'meta'; build it on the CPU"),
     ],
 )

@@ -6,12 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from explorer.engine.agreement import with_agreement
+from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.loaders.output_kind import as_scores, kind_of
 from explorer.metrics.losses import loss_of
+from explorer.registry import METRICS
 from explorer.values.recipe import Recipe
 
 ENDINGS = {
@@ -122,3 +125,34 @@ def test_one_output_and_targets_of_0_and_1_are_two_classes(place, factory, data)
 
 def test_one_output_and_other_numbers_are_no_classes(place):
     assert opened(place, "one", "npz:numbers.npz").task.metrics == ("mae", "r2")
+
+
+def bernoulli(ours, theirs):
+    """KL divergence of labels by plain numpy: of each label's yes and no, then the mean."""
+    p, q = theirs.double().numpy(), ours.double().numpy()
+    return float((p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).mean())
+
+
+@pytest.mark.parametrize("data", [None, "npz:bare.npz"])
+def test_labels_without_targets_diverge_label_by_label(place, data):
+    np.savez(place / "bare.npz", x=np.random.default_rng(1).normal(size=(60, 6)).astype(np.float32))
+    (place / "labels.py").write_text(SOURCE + "\ndef labels(): return Net(nn.Sigmoid(), 4)\n")
+    subject = load(f"{place}/labels.py:labels", data=data and data.replace(":", f":{place}/"))
+    model = with_agreement(analyse(subject))
+    recipe = Recipe(weights={"a": 0.6})
+    report = prune(model, recipe, Conditions(latency=False))
+    split = model.subject.task.split("tuning")
+    inputs = model.subject.task.normalisation(split.inputs_at(0, len(split)))
+    small = prepare(model, recipe).model
+    with torch.no_grad():
+        ours, theirs = small(inputs), subject.model(inputs)
+    found = report.pruned.others["kl_divergence"]
+    assert found["value"] == pytest.approx(bernoulli(ours, theirs), rel=1e-4) and found["low"] >= 0
+    softmaxed = (theirs.softmax(1) * (theirs.softmax(1) / ours.softmax(1)).log()).sum(1).mean()
+    assert found["value"] != pytest.approx(float(softmaxed), rel=0.05)  # the negative control
+
+
+def test_one_score_diverges_too():
+    ours, theirs = torch.tensor([[0.5], [-2.0]]), torch.tensor([[1.0], [1.0]])
+    rows = METRICS["kl_divergence"]().statistics(ours, theirs)
+    assert float(rows[:, 0].mean()) == pytest.approx(bernoulli(ours.sigmoid(), theirs.sigmoid()))

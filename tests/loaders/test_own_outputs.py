@@ -1,5 +1,6 @@
 """What of a model's outputs is judged: `outputs` of its file, and probabilities where scores are read."""
 
+import math
 import subprocess
 import sys
 
@@ -10,8 +11,11 @@ import torch
 from explorer.commands.main import main
 from explorer.engine.conditions import Conditions
 from explorer.engine.measure import prune
+from explorer.errors import LoadError
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
+from explorer.loaders.random_inputs import agreement_task
+from explorer.measuring.judging import metrics_of
 from explorer.recovery.recover import recover
 from explorer.recovery.training_plan import RecoveryPlan
 from explorer.studies.behaviour import compare
@@ -163,7 +167,12 @@ def test_agreement_can_be_scanned_without_data(folder, capsys):
 def test_probabilities_of_labels_are_not_taken_for_one_distribution(folder):
     subject = load("net.py:shares")
     report = prune(analyse(subject), Recipe(), QUICK)
-    assert report.baseline.metric == "same_answer" and list(report.baseline.others) == ["relative_error"]
+    assert report.baseline.metric == "same_answer" and list(report.baseline.others) == ["kl_divergence"]
+    task = agreement_task(subject)
+    answers = torch.tensor([[0.9, 0.5]]), torch.tensor([[0.5, 0.5]])
+    rows = metrics_of(task)[1].statistics(*map(task.scored, answers))
+    apart = 0.5 * math.log(0.5 / 0.9) + 0.5 * math.log(0.5 / 0.1)  # of the first label; the second agrees
+    assert float(rows[0, 0] / rows[0, 1]) == pytest.approx(apart / 2)
 
 
 def test_a_file_whose_package_needs_torchvision_is_read_once_more(folder):
@@ -217,3 +226,23 @@ def test_two_choices_of_outputs_are_two_models(tmp_path):
         file.write_text(f"{SAME_NET}\n{choice}\n")
         ids.append(load(f"{file}:make").id)
     assert len(set(ids[:4])) == 4 and ids[4] == ids[1]
+
+
+SPARSE = """
+from torch import nn
+class Net(nn.Linear):
+    def forward(self, x): return {"answer": super().forward(x)WAY}
+def make(): return Net(4, 2)
+input_shape = (4,)
+"""
+
+
+@pytest.mark.parametrize("way", [".to_sparse()", ".to_sparse_csr()"])
+def test_an_output_that_is_sparse_is_refused_with_the_way_out(tmp_path, way):
+    """The control is the same model with a dense output."""
+    file = tmp_path / "net.py"
+    file.write_text(SPARSE.replace("WAY", ""))
+    load(f"{file}:make")
+    file.write_text(SPARSE.replace("WAY", way))
+    with pytest.raises(LoadError, match=r"The model of net.py returns a sparse tensor.*\.to_dense\(\)"):
+        load(f"{file}:make")

@@ -10,15 +10,10 @@ import torch
 from metrics.cases import CASES
 from torch import Tensor
 
-from explorer.measuring.bootstrap import (
-    RESAMPLES,
-    interval,
-    is_proportion,
-    paired,
-    resample_weights,
-    resampled_sums,
-)
+from explorer.measuring.bootstrap import interval, is_proportion, paired
+from explorer.measuring.resamples import RESAMPLES, Resampled, resample_weights, resampled_sums
 from explorer.measuring.statistics import look_schedule, looks_level, openings_level, paired_drop, wilson
+from explorer.measuring.tally import Tally, joined
 from explorer.metrics.checks import ratio_of_two
 from explorer.registry import METRICS
 from explorer.values.metric import Metric
@@ -220,7 +215,96 @@ def test_the_interval_of_perplexity_is_positive_with_few_documents():
     metric = METRICS["perplexity"]()
     rows = torch.tensor([[50.0, 100], [100.0, 100], [700.0, 100]], dtype=torch.float64)  # nats, tokens
     value, low, high = interval(metric, rows)
-    nats = Metric("nats", "nats", metric.statistics, ratio_of_two)
+    nats = Metric("nats", "nats", metric.statistics, ratio_of_two, least=0)
     ends = [math.exp(end) for end in interval(nats, rows)]
-    assert (value, low, high) == pytest.approx(ends) and 0 < low < value < high
-    assert interval(replace(metric, in_logs=False), rows)[1] < 0, "as it would be without logarithms"
+    assert (value, low, high) == pytest.approx(ends) and 1 <= low < value < high
+    _, low, high = interval(replace(metric, least=None), rows)
+    assert 0 < low < 1 and high == ends[2]
+    assert interval(replace(metric, in_logs=False, least=None), rows)[1] < 0, (
+        "as it would be without logarithms"
+    )
+
+
+def few(name: str, seed: int, samples: int = 5) -> tuple[Metric, Tensor, Tensor]:
+    """Rows of two models that are almost alike on a handful of samples, but for one."""
+    metric, case = METRICS[name](**CASES[name].params), CASES[name]
+    outputs, targets = case.make(rng(seed), samples)
+    outputs = targets if metric.needs == "dense" else outputs
+    other = outputs + 0.01 * torch.randn(outputs.shape, generator=rng(seed))
+    other[-1:] = disturbed(outputs[-1:], 1.0)
+    return metric, metric.statistics(outputs, targets), metric.statistics(other, targets)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_no_interval_reaches_where_the_metric_cannot_be(name):
+    for seed in range(4):
+        metric, base, pruned = few(name, seed)
+        least, most = metric.limits
+        for rows in (base, pruned, pruned[-1:]):
+            value, low, high = interval(metric, rows)
+            assert least <= low <= value <= high <= most
+        drop = paired(metric, base, pruned)
+        assert least - most <= drop.low <= drop.estimate <= drop.high <= most - least
+
+
+def test_negative_control_an_error_without_its_limit_is_less_than_nothing():
+    metric, _, pruned = few("relative_error", 0)
+    assert metric.least == 0 and interval(metric, pruned)[1] == 0
+    assert interval(replace(metric, least=None), pruned)[1] < 0
+
+
+def test_an_error_of_her_own_may_have_a_limit():
+    rows = torch.tensor([[0.0, 1], [0.1, 1], [9.0, 1]], dtype=torch.float64)
+    plain = Metric.mean("miss", lambda outputs, targets: outputs, better="lower")
+    limited = Metric.mean("miss", lambda outputs, targets: outputs, better="lower", least=0)
+    assert interval(plain, rows)[1] < 0 and interval(limited, rows)[1] == 0
+    assert interval(plain, rows)[2] == interval(limited, rows)[2]
+
+
+def test_rows_that_were_resampled_once_say_the_same():
+    for name in ADDED:
+        metric, base, pruned = population(name, 0.3)
+        known = [Resampled(rows[:300]) for rows in (base, pruned)]
+        assert interval(metric, known[0]) == interval(metric, base[:300])
+        assert paired(metric, *known) == paired(metric, base[:300], pruned[:300])
+
+
+@pytest.mark.parametrize("better", ["higher", "lower"])
+def test_a_share_of_her_own_may_be_more_than_all(better):
+    rows = torch.rand(60, 1, dtype=torch.float64, generator=rng(2)) + 0.6
+    base, pruned = (torch.cat([r, torch.ones_like(r)], 1) for r in (rows, rows + 1.5))
+    own = Metric.mean("off", lambda outputs, targets: outputs, better=better, unit="%")
+    value, low, high = interval(own, base)
+    assert value > 1 and high - value == pytest.approx(value - low, rel=0.5)
+    drop = paired(own, base, pruned)
+    assert drop.low <= drop.estimate == pytest.approx(-1.5) and drop.high < -1
+    misses = Metric.mean("misses", lambda outputs, targets: outputs, better="lower", unit="%")
+    share = torch.cat([(rows > 1).double(), torch.ones_like(rows)], 1)
+    assert interval(misses, share)[1:] == wilson(int((rows > 1).sum()), 60)
+
+
+def test_sums_of_more_samples_go_on_from_those_of_the_first():
+    """To the last bit, wherever a look ends; the negative control: other first samples are noticed."""
+    rows, other = (torch.rand(1400, 3, generator=rng(seed), dtype=torch.float64) for seed in (1, 2))
+    metric, nothing = Metric("m", "m", lambda outputs, targets: outputs, ratio_of_two), torch.zeros(0)
+
+    def part(start: int, stop: int, of: Tensor = rows) -> Tally:
+        return Tally(nothing.bool(), nothing.long(), nothing, {"m": of[start:stop]}, (metric,))
+
+    tally = part(0, 100)
+    for start, stop in ((100, 256), (256, 700), (700, 1400)):
+        tally.measurement()
+        tally = joined([tally, part(start, stop)]).cpu()
+        assert torch.equal(tally.resampled.sums, resampled_sums(rows[:stop]))
+    assert tally.known is not None and tally.known.chunks == 2
+    mixed = replace(part(0, 1400, other), known=tally.known)
+    assert not torch.equal(mixed.resampled.sums, resampled_sums(other))
+
+
+def test_samples_that_are_pooled_begin_anew():
+    rows, nothing = torch.rand(600, 2, generator=rng(3), dtype=torch.float64), torch.zeros(0)
+    metric = Metric("m", "m", lambda outputs, targets: outputs, ratio_of_two)
+    whole = Tally(nothing.bool(), nothing.long(), nothing, {"m": rows}, (metric,), torch.arange(600) % 300)
+    first = whole.first(400)
+    first.measurement()
+    assert torch.equal(joined([first, whole.part(400, 600)]).resampled.sums, whole.resampled.sums)

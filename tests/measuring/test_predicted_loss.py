@@ -148,5 +148,6 @@ def test_where_nothing_was_measured_nothing_is_said():
     name, recipe = RECIPES["weights"]
     report = prune(Analysed(SUBJECTS[name], GRAPHS[name]), recipe, Conditions(samples=50, latency=False))
     assert loss_words(report).predicted == "" and "first order" not in report_text(report)
-    silent = replace(report, pruned=replace(report.pruned, loss=None))
+    baseline, pruned = (replace(one, loss=None) for one in (report.baseline, report.pruned))
+    silent = replace(report, baseline=baseline, pruned=pruned)
     assert loss_words(silent).pruned == "" and "loss (nats)" not in report_text(silent)

@@ -4,10 +4,13 @@ import pytest
 import torch
 from metrics.cases import CASES, masks
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from explorer.errors import ExplorerError
 from explorer.metrics.boxes import found_boxes
+from explorer.metrics.losses import token_cross_entropy
 from explorer.metrics.mean_iou import mean_iou
+from explorer.metrics.shared import one_batch, shared
 from explorer.registry import METRICS
 from explorer.values.metric import Metric
 
@@ -69,6 +72,27 @@ class TestContract:
         for outputs, targets in ((None, None), ({"nothing": 1}, None), (torch.zeros(2), "text")):
             with pytest.raises(ExplorerError, match=rf"Metric '{name}' needs .*, got .*\."):
                 METRICS[name]().statistics(outputs, targets)
+
+
+SAID = "accuracy top5 balanced_accuracy macro_f1 binary_accuracy multilabel_f1 mean_iou dice same_answer"
+
+
+@pytest.mark.parametrize("name", [*SAID.split(), "next_token_accuracy"])
+def test_an_answer_that_is_no_number_is_wrong(name):
+    """NaN is the highest score for `argmax`, and not above 0, so that some of such answers would be right."""
+    metric, case = METRICS[name](**CASES[name].params), CASES[name]
+    outputs, targets = case.make(torch.Generator().manual_seed(0), 40)
+    assert valued(metric, metric.statistics(outputs, targets)) > 0
+    lost = torch.full_like(outputs, torch.nan)
+    assert valued(metric, metric.statistics(lost, targets)) == 0
+    if name in SAID.split()[:4]:  # a single one, where it would be right
+        one = outputs.scatter(1, targets[:, None], torch.nan)
+        assert valued(metric, metric.statistics(one, targets)) == 0
+        assert bool((one.argmax(1) == targets).all())
+    outputs[::2] = torch.nan
+    rows = metric.statistics(outputs, targets)
+    alone = metric.statistics(outputs[1::2].clone(), cut(targets, 1, None)[::2])
+    assert torch.equal(rows[1::2], alone)  # the other samples are not touched
 
 
 @pytest.mark.parametrize(
@@ -134,3 +158,72 @@ def test_agreement_reads_any_tree_of_outputs():
     assert same.statistics(dense, dense)[:, 0].tolist() == [0] * 4
     moved = {**dense, "map": dense["map"] * 1.1}
     assert valued(same, same.statistics(moved, dense)) == pytest.approx(0.1, abs=1e-6)
+
+
+# --------------------------------------------------------------------------- the swift way says the same
+
+
+def classes_of_pixels(seed: int, classes: int, *, ignored: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Scores and masks of 3 small pictures; some scores are equal, some pixels don't count."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(3, classes, 12, 10, generator=generator).mul(2).round().div(2)
+    targets = torch.randint(0, classes, (3, 12, 10), generator=generator)
+    return scores, torch.where(torch.rand(3, 12, 10, generator=generator) < ignored, 255, targets)
+
+
+def overlaps_by_hand(scores: Tensor, targets: Tensor) -> Tensor:
+    classes, counts = scores.shape[1], targets != 255
+    said = scores.argmax(1).where(~scores.isnan().any(1), -1)
+    rows = [
+        [((said[i] == k) & (targets[i] == k) & counts[i]).sum() for k in range(classes)]
+        + [((said[i] == k) & counts[i]).sum() for k in range(classes)]
+        + [(targets[i] == k).sum() for k in range(classes)]
+        for i in range(len(scores))
+    ]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("ignored", [0.0, 0.2])
+@pytest.mark.parametrize("classes", [2, 9, 12])  # 12: more than there is room for in a table of a picture
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_overlaps_are_those_of_a_plain_loop(classes, ignored, layout):
+    scores, targets = classes_of_pixels(classes, classes, ignored=ignored)
+    found = METRICS["mean_iou"]().statistics(scores.contiguous(memory_format=layout), targets)
+    assert torch.equal(found, overlaps_by_hand(scores, targets))
+
+
+def test_a_pixel_with_a_score_that_is_no_number_is_of_no_class():
+    scores, targets = classes_of_pixels(0, 4)
+    scores[0, 2, 5, 5], scores[1, 0, 0, 0] = float("nan"), float("nan")
+    assert torch.equal(METRICS["dice"]().statistics(scores, targets), overlaps_by_hand(scores, targets))
+
+
+def test_texts_are_read_as_whole_tables_would_be():
+    generator = torch.Generator().manual_seed(3)
+    scores = torch.randn(7, 31, 50, generator=generator).mul(4).round().div(4)  # with equal scores
+    tokens = torch.randint(0, 50, (7, 31), generator=generator)
+    tokens[torch.rand(7, 31, generator=generator) < 0.2] = -100
+    flat = scores.flatten(0, 1)
+    nats = cross_entropy(flat.double(), tokens.flatten(), reduction="none").view(7, 31).sum(1)
+    assert torch.equal(METRICS["perplexity"]().statistics(scores, tokens)[:, 0], nats)
+    right = (scores.double().argmax(2) == tokens).sum(1)
+    assert torch.equal(METRICS["next_token_accuracy"]().statistics(scores, tokens)[:, 0], right.double())
+    with torch.no_grad():
+        assert torch.equal(token_cross_entropy(scores, tokens), cross_entropy(flat, tokens.flatten()))
+
+
+def test_what_metrics_share_is_computed_once_a_batch_and_kept_no_longer():
+    calls, one = [], torch.ones(3)
+
+    def plus_one(tensor):
+        calls.append(tensor)
+        return tensor + 1
+
+    with one_batch():
+        assert shared(plus_one, one) is shared(plus_one, one) and len(calls) == 1
+        shared(plus_one, one.clone())
+        assert len(calls) == 2
+    one.fill_(5)  # as a buffer that the next batch is written into
+    with one_batch():
+        assert shared(plus_one, one).tolist() == [6.0] * 3
+    assert shared(plus_one, one) is not shared(plus_one, one)

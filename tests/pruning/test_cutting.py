@@ -179,6 +179,21 @@ def test_channels_by_hand():
     assert "removed by hand" in decided.outcomes[0].reason
 
 
+@pytest.mark.parametrize("step", [1, 2, 8])
+def test_of_a_group_that_is_removed_whole_by_hand_the_best_unit_stays_and_that_is_said(step):
+    subject = odd("chain")
+    with torch.no_grad():
+        subject.model.conv1.weight[2] *= 100
+    model = analyse(replace(subject, id=f"strong {step}"))
+    units = model.profile.free_groups["conv1"].units
+    whole = Recipe(remove={"conv1": tuple(range(units))}, round_to=step)
+    decided = decide(model, whole)
+    assert decided.masks.channels["conv1"].nonzero().flatten().tolist() == [2]
+    assert "at least one unit stays" in decided.outcomes[0].reason
+    some = decide(model, replace(whole, remove={"conv1": (0, 2)}, round_to=1))
+    assert not some.masks.channels["conv1"][2] and some.outcomes[0].reason == "2 removed by hand"
+
+
 def test_keep_wins_over_the_ratio_and_says_so():
     subject = odd("chain")
     decided = decide(analyse(subject), Recipe(channels={"conv1": 0.9}, keep={"conv1": (0, 1, 2)}))

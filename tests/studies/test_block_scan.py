@@ -86,7 +86,7 @@ def test_a_model_without_blocks_says_so():
 
 def test_a_plan_over_blocks_alone_is_the_best_of_all_sets(model, blocks):
     """The oracle tries every set."""
-    costs, losses = CostModel.of(model.subject, model.profile), blocks.losses()
+    costs, losses = CostModel.of(model), blocks.losses()
     dense = costs.cost(Recipe(), "params")
     for target in (0.1, 0.3, 0.55):
         plan = joint_plan(model, Recipe(), JointWish({"block": losses}, target))
@@ -103,7 +103,7 @@ def test_a_plan_over_all_kinds_meets_its_target_and_is_no_worse_than_one_kind(mo
     weights = outcome(scan(model, ScanPlan("weight", (0.5, 0.8), recipe=recipe), QUICK)).losses()
     every = {"block": blocks.losses(), "channel": channels, "weight": weights}
     both = joint_plan(model, recipe, JointWish(every, 0.5))
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     assert costs.cost(both, "params") <= 0.5 * costs.cost(recipe, "params")
     assert "blocks.2" in both.blocks and both.weights
     assert not any(name.startswith("blocks.2.") for name in (*both.channels, *both.weights))
@@ -129,7 +129,7 @@ def test_the_verb_plans_over_all_kinds_to_its_end(model, own_cache, monkeypatch,
     assert main([*words.split(), "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
     recipe, report = Recipe.from_json(plan["recipe"]), plan["report"]
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     assert costs.cost(recipe, "macs") <= 0.6 * costs.cost(Recipe(), "macs")
     assert ("zero weights as saved" in plan["note"]) == bool(recipe.weights)
     assert report["pruned"]["correct"] == prune(model, recipe, Conditions(100, latency=False)).pruned.correct
@@ -157,7 +157,7 @@ def test_a_budget_is_spent_over_blocks_and_channels(model, own_cache, monkeypatc
 def test_a_plan_reaches_as_far_as_its_scans(model, blocks):
     wish = JointWish({"block": blocks.losses()})
     low, high = joint_reach(model, Recipe(), wish)
-    costs = CostModel.of(model.subject, model.profile)
+    costs = CostModel.of(model)
     bare = costs.cost(Recipe(blocks=tuple(NAMES)), "params") / costs.cost(Recipe(), "params")
     assert low == 0 and high == pytest.approx(1 - bare)
     locked = replace(wish, locked=frozenset({("block", name) for name in NAMES[1:]}))

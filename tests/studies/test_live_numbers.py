@@ -155,8 +155,16 @@ def test_a_damaged_line_is_measured_again(tmp_path):
     with rows.path.open("a") as file:
         file.write('{"name": "y", "row"\n')
     again = KeptRows("s", {"a": 1}, tmp_path)
-    assert again.get("x") == {"v": 1.0} and again.get("y") is None
-    assert KeptRows("s", {"a": 2}, tmp_path).get("x") is None
+    assert again.get("x", dict) == {"v": 1.0} and again.get("y", dict) is None
+
+
+def test_an_edited_row_is_measured_again(tmp_path):
+    rows = KeptRows("s", {"a": 1}, tmp_path)
+    tried = Tried("uniform", Recipe(channels={"conv1": 0.5}), 0.4, {"live": (0.9, None)})
+    rows.add("x", tried.to_json())
+    assert KeptRows("s", {"a": 1}, tmp_path).get("x", Tried.from_json) == tried
+    rows.path.write_text(rows.path.read_text().replace("0.4", '"0.4"'))
+    assert KeptRows("s", {"a": 1}, tmp_path).get("x", Tried.from_json) is None
 
 
 def test_only_the_training_samples_that_were_asked_for_are_used():

@@ -15,7 +15,7 @@ from protocol import Tab
 from explorer.background.lanes import Lanes
 from explorer.machine import allocator
 from explorer.machine.cache import Cache, rest
-from explorer.ui.housekeeping import GRACE_S, Visits
+from explorer.ui.housekeeping import BUSY_BYTES, GRACE_S, TRIM_BYTES, Visits, is_worth_a_pause
 from explorer.ui.session.work import LIVE_LANE
 from explorer.ui.shared import models
 from explorer.values.progress import Step
@@ -110,6 +110,13 @@ del blocks
 {then}
 print(before - resident_bytes())
 """
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_memory_goes_back_while_something_is_measured_too_only_later(idle):
+    least = TRIM_BYTES if idle else BUSY_BYTES
+    assert is_worth_a_pause(least, idle) and not is_worth_a_pause(least - 1, idle)
+    assert TRIM_BYTES < BUSY_BYTES
 
 
 @LINUX

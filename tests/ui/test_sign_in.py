@@ -11,9 +11,8 @@ from protocol import Tab
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from explorer.errors import ExplorerError
-from explorer.machine import paths
+from explorer.machine import optional_packages, paths
 from explorer.ui.shared import settings
-from explorer.ui.shared import sign_in as reading
 from explorer.ui.shared.sign_in import SignIn, read_sign_in
 from explorer.values.recipe import Recipe
 
@@ -35,7 +34,7 @@ HALF = Recipe(channels={"hidden1": 0.5})
 @pytest.fixture
 def authlib(monkeypatch):
     """As if Authlib were installed: the file is read without it."""
-    monkeypatch.setattr(reading, "optional", lambda name: SimpleNamespace(__name__=name))
+    monkeypatch.setattr(optional_packages, "optional", lambda name: SimpleNamespace(__name__=name))
 
 
 def written(folder, text: str) -> str:

@@ -268,7 +268,7 @@ def test_an_intact_link_is_accepted():
 
 
 def report() -> Report:
-    size, latency = {"dense": 4000, "csr": 3000}, {"median": 1.5, "batch": 1}
+    size, latency = {"dense": 4000, "csr": 3000}, {"median": 1.5, "p10": 1.4, "p90": 1.7, "batch": 1}
     measured = Measurement(0.9, 0.87, 0.93, 0.31, 450, 405, 1000, 600, 5000, size, latency)
     about, recipe = {"id": "abc", "name": "digits", "task": "digits"}, Recipe(channels={"conv1": 0.5})
     return Report(

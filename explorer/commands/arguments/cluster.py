@@ -87,20 +87,21 @@ def studies_of(arguments: argparse.Namespace, device_name: str = "") -> Iterator
 
 
 @contextmanager
-def shared_studies(arguments: argparse.Namespace) -> Iterator["Studies"]:
-    """Yield the studies of a page with any of its models; those that a browser uploads stay on this machine.
+def shared_studies(arguments: argparse.Namespace) -> Iterator["Studies | None"]:
+    """Yield the studies of a page with any of its models on the cluster that is asked for, None if there is
+    none; those of models that a browser uploads stay on this machine.
 
     Raises:
         ExplorerError: the cluster cannot be used.
     """
-    from ...cluster.connection import Cluster
-    from ...cluster.studies import HERE, ClusterStudies
-    from ...registry import SAMPLES
-
     address = address_of(arguments)
     if address is None:
-        yield HERE
+        yield None
         return
+
+    from ...cluster.connection import Cluster
+    from ...cluster.studies import ClusterStudies
+    from ...registry import SAMPLES
 
     def source_of(subject: "Subject") -> "SubjectSource | None":
         is_offered = subject.name in (arguments.models or SAMPLES)

@@ -18,7 +18,7 @@ MOVES = (
 PIECES = "slice narrow chunk split split_with_sizes unsafe_split unsafe_chunk tensor_split".split()
 SAME = (
     "contiguous clone alias detach to _to_copy type_as float double dropout alpha_dropout feature_dropout "
-    "feature_alpha_dropout lift_fresh lift_fresh_copy detach_copy native_dropout requires_grad_ positive "
+    "feature_alpha_dropout lift_fresh lift_fresh_copy detach_copy requires_grad_ positive "
     "zero fill resolve_conj resolve_neg real imag conj _conj conj_physical"
 ).split()
 MADE = "zeros ones full empty rand randn new_zeros new_ones new_full new_empty".split()

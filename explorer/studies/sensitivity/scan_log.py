@@ -5,16 +5,21 @@ can continue.
 import contextlib
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from ...errors import ExplorerError
 from ...machine.bounded_file import append_text, read_bounded
 from ...measuring.statistics import paired_drop
 from ...measuring.tally import Tally, drop_between, joined
+from ...values.json_fields import built, wrong
 from ...values.plain import canonical_json
-from ...values.report import Drop
+from ...values.report import Drop, Measurement
 from .stopping import LEVEL, Reach, reach, reach_of
 
 LONGEST = 256_000_000  # bytes of one scan's counts
@@ -49,6 +54,9 @@ class Count:
         return {name: value for name, value in asdict(self).items() if name != "result" or value is not None}
 
 
+KNOWN = tuple(field.name for field in fields(Count))
+
+
 @dataclass(frozen=True)
 class PointResult:
     """What a finished point knows of a metric that right and wrong do not determine.
@@ -68,8 +76,11 @@ class PointResult:
         return {"value": self.value, "drops": [drop.to_json() for drop in self.drops]}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "PointResult":
-        return cls(data["value"], tuple(map(Drop.from_json, data["drops"])))
+    def from_json(cls, data: object) -> "PointResult":
+        result = built(cls, data)
+        if not result.drops:
+            raise wrong("a list with a drop", []).inside("drops")
+        return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +103,7 @@ class Gain:
             point: part, ratio, and the fraction that is really removed.
             tally, base: of the same samples, with the part pruned and of the dense model.
         """
-        losses = float(tally.losses.double().sum()), float(base.losses.double().sum())
+        losses = _sums(tally.losses.double(), base.losses.double())
         if not tally.is_accuracy:
             rows = base, replace(tally, units=base.units)
             return cls(Count(*point, len(tally), 0, 0, 0, *losses), rows)
@@ -100,6 +111,14 @@ class Gain:
         worse = int((base.correct & ~tally.correct).sum())
         better = int((~base.correct & tally.correct).sum())
         return cls(Count(*point, len(tally), right, worse, better, *losses))
+
+
+def _sums(losses: Tensor, dense: Tensor) -> tuple[float, float]:
+    """Return sums over the samples for which the dense model has a loss; one that only the cut lost is
+    infinite.
+    """
+    known = dense.isfinite()
+    return float(losses[known].nan_to_num(nan=math.inf).sum()), float(dense[known].sum())
 
 
 class GrowingPoint:
@@ -230,13 +249,11 @@ class ScanLog:
 def _parsed(line: str) -> Count | None:
     try:
         data = json.loads(line)
-        needed = [field.name for field in fields(Count) if field.default is MISSING]
-        count = Count(**{name: data[name] for name in needed}, result=data.get("result"))
-        if count.result is not None and count.part:
-            PointResult.from_json(count.result)
-        whole = (count.samples, count.correct, count.worse, count.better)
-        sound = all(isinstance(n, int) and 0 <= n <= count.samples for n in whole) and count.samples > 0
-        numbers = isinstance(count.ratio + count.achieved + count.loss + count.dense_loss, float)
-        return count if sound and numbers and isinstance(count.part, str) else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        count = built(Count, {name: data[name] for name in KNOWN if name in data})
+        if count.result is not None:
+            (PointResult if count.part else Measurement).from_json(count.result)
+    except (ExplorerError, ValueError, TypeError, RecursionError):
         return None
+    sound = all(n <= count.samples for n in (count.correct, count.worse, count.better)) and count.samples > 0
+    shares = 0 <= count.ratio <= 1 and 0 <= count.achieved <= 1
+    return count if sound and shares else None

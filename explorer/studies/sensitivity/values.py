@@ -14,8 +14,7 @@ from .stopping import Reach
 
 RATIOS = tuple(i / 10 for i in range(1, 10))
 RELATIVE_TOLERANCE = 0.2  # of the drop itself: nobody needs to know a drop of 50 points to within one point
-
-
+NO_LOSS = {"loss": None, "loss_growth": None}  # in JSON, where the task has none
 DENSE = Recipe()
 
 
@@ -156,8 +155,17 @@ class Scan:
         """Return each part's (ratio, estimated loss of the deciding metric) pairs, higher is worse."""
         return {part: tuple((p.ratio, p.drop.loss) for p in points) for part, points in self.by_part.items()}
 
+    @property
+    def has_loss(self) -> bool:
+        """Whether the dense model's loss is known; agreement without labels has none."""
+        return self.baseline.loss is not None
+
     def losses(self) -> dict[str, tuple[tuple[float, float], ...]]:
-        """Return each part's (ratio, growth of the loss) pairs."""
+        """Return each part's (ratio, growth of the loss) pairs; where the task has no loss, what the deciding
+        metric loses.
+        """
+        if not self.has_loss:
+            return self.drops()
         return {
             part: tuple((p.ratio, p.loss_growth) for p in points) for part, points in self.by_part.items()
         }
@@ -173,7 +181,7 @@ class Scan:
             "mode": "exact" if plan.tolerance is None else "adaptive",
             "recipe": plan.recipe.to_json(),
             "baseline": self.baseline.to_json(),
-            "points": points,
+            "points": points if self.has_loss else [point | NO_LOSS for point in points],
             "finished": self.finished,
             "total_samples": self.total_samples,
             "expected_points": self.expected,

@@ -54,7 +54,7 @@ CONFUSION_WORDS = (
 
 
 def _key() -> Hashable:
-    return (session.subject().id, session.recipe().fingerprint, session.conditions())
+    return (session.task_key(), session.recipe().fingerprint, session.conditions())
 
 
 def begin() -> None:
@@ -87,7 +87,8 @@ def draw() -> None:
         starting_points.draw(who_pays.EMPTY)
     with st.container(key="behaviour status place"):
         watched("behaviour status", _status, LANE, progress=True)
-    watched("behaviour cards", _cards, LANE)
+    with st.container(key="behaviour cards place"):
+        watched("behaviour cards", _cards, LANE)
     st.header("Which classes lose", anchor=False)
     pushed("behaviour classes", LiveValue("figure", _classes, _news, (LANE,)))
     st.header("Which classes are confused", anchor=False)

@@ -26,7 +26,7 @@ from .own_pictures import changes_drawn
 LANE = Lane("who pays")
 EMPTY = (
     "**Nothing is removed yet**, so before and after are the same. Begin with one of these recipes, or drag "
-    "faders on the **Prune** page, and see here who loses by it."
+    "faders on the **Prune** page."
 )
 NO_DATA = (
     "This model came without data: the answers of the pruned and the dense model to random inputs are "
@@ -42,7 +42,7 @@ DIRECTIONS = {"worse": "Worse now", "better": "Better now"}
 
 
 def _key() -> Hashable:
-    return (session.subject().id, session.recipe().fingerprint, session.conditions())
+    return (session.task_key(), session.recipe().fingerprint, session.conditions())
 
 
 def begin() -> None:

@@ -16,7 +16,7 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
     "console": (
         tuple(
             f"{CONSOLE}/{name}.js"
-            for name in ("cost", "prediction", "sensitivity", "strip", "bank", "console")
+            for name in ("cost", "prediction", "sensitivity", "strip", "matrix", "bank", "console")
         ),
         "renderConsole",
         f"{CONSOLE}/console.css",
@@ -32,8 +32,8 @@ ELEMENTS: dict[str, tuple[tuple[str, ...], str, str | None, str]] = {
         ("status.js",),
         "renderStatus",
         "status.css",
-        '<div class="status"><span class="share"><i></i></span><span class="words"></span><button></button>'
-        '<span class="spoken" role="status"></span></div>',
+        '<div class="status"><span class="lead"><span class="share"><i></i></span><button></button></span>'
+        '<span class="words"></span><span class="spoken" role="status"></span></div>',
     ),
     "figure": (
         (f"{CONSOLE}/cost.js", "prospect.js", "legend.js", "figure.js"),
@@ -79,7 +79,7 @@ IN_THE_OPEN = ("figure",)  # Plotly listens to the document, and its styles are 
 ROOM = '<div class="room"></div>'
 # sent with each message, so short; it retries until the shelf is there
 STUB = """export default c=>{let e,t
-const g=()=>{const r=window.pruningExplorer?.renderers.%s;r?e=r(c):t=setTimeout(g,15)};g()
+const g=()=>{const r=window.pruningExplorer?.renderers.%s;r?e=r({...c,data:c.data[0]}):t=setTimeout(g,15)};g()
 return()=>{clearTimeout(t);e?.()}}"""
 
 
@@ -124,7 +124,8 @@ def draw(name: str, data: Mapping[str, Any], *, key: str, **events: Any) -> None
         events: on_NAME_change -> called before the next run, when session.event(key, NAME) has what the
             browser sent.
     """
-    _stubs[name](key=key, data=dict(data), **events)
+    # in a list, since Streamlit would look for tables in a mapping, and import pandas for that
+    _stubs[name](key=key, data=[dict(data)], **events)
 
 
 def put(name: str, value: Mapping[str, Any]) -> None:

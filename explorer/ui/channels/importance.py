@@ -80,8 +80,9 @@ def draw_importance(group: Group, importance: GroupImportance) -> None:
         on_select="rerun",
         selection_mode=("points", "box"),
     )
-    tied = f" Why they go together: {'; '.join(group.tied_by)}." if group.tied_by else ""
-    st.caption(layout.plain(f"Touches {', '.join(group.members)}.{tied}"))
+    if group.tied_by:
+        st.caption(layout.plain(f"Why they go together: {'; '.join(group.tied_by)}."))
+    layout.draw_touched(group.members)
     _draw_hand(group, importance, clicked(event))
 
 

@@ -164,8 +164,8 @@ def _draw_heads(group: Group, importance: GroupImportance, number: int) -> None:
     maps = _heads(session.subject().id, group.name, number, session.subject(), session.graph())
     if maps is None:
         st.caption(
-            "Where these heads look cannot be shown: this attention uses a mask or windows, or is not "
-            "torch's operator."
+            "Where these heads look cannot be shown: this attention works window by window, its tokens are "
+            "no grid, or the model's graph does not show it."
         )
         return
     grey = _grey(maps)

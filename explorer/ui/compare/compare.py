@@ -14,7 +14,7 @@ from ..drawing import layout
 from ..drawing.offers import ManyOffer, Offer, ShownOffer
 from ..kept_runs.keeping import store
 from ..kept_runs.words import called, is_trial
-from . import first_run, side_by_side
+from . import first_run, refused, side_by_side
 from .runs_table import columns, frame_of, shown_columns
 
 MOST = 4  # runs side by side
@@ -36,7 +36,9 @@ FRONT = (
 
 def draw() -> None:
     """Draw the whole page."""
-    everything = store().runs()
+    kept = store().listing()
+    everything = kept.runs
+    refused.draw(kept.refused)
     if not everything:
         first_run.draw()
         return

@@ -55,7 +55,7 @@ def frame_of(shown: Sequence[Run]) -> Any:
     frame["range"] = [_range(run.report.pruned) for run in shown]
     frame["ground"] = [_measured_on(run) for run in shown]
     if not has_several_models(shown):
-        frame.loc[len(frame)] = _dense_row(shown)
+        frame = tables.with_row(frame, _dense_row(shown))
     return frame
 
 

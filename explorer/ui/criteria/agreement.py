@@ -18,7 +18,7 @@ from ...values.choice import Choice
 from ...values.progress import Work
 from ...words import GLOSSARY, LABELS
 from .. import session
-from ..drawing import layout
+from ..drawing import layout, sketches
 from ..drawing.offers import Offer
 from ..live import regions
 from ..live.asked_job import AskedJob, asked_news
@@ -48,6 +48,13 @@ MEASURE_HELP = (
     f"Prunes only this, by each criterion in turn, and measures what is left, with {SEEDS} random choices "
     "as the control. All other faders count as 0 %, and your recipe does not change."
 )
+SKETCHED = (
+    "A sketch: what each criterion leaves as a dot with its interval, and a band where random choices end"
+)
+CAPTION = (
+    "A sketch of what you will see: a line for each criterion, with its interval, the best on top. Random "
+    "choices end in the band."
+)
 
 
 # --------------------------------------------------------------------------- what is asked
@@ -71,7 +78,7 @@ def _measure() -> Measure:
 
 def _key() -> Hashable:
     """Return what ratings depend on: no fader."""
-    return (session.subject().id, _settings(), session.conditions().device)
+    return (session.task_key(), _settings(), session.conditions().device)
 
 
 def _settings() -> Hashable:
@@ -249,6 +256,7 @@ def _draw_duel() -> None:
             f"The {metric} that is left if {'every group' if _group() == ALL else 'this group'} loses "
             f"{100 * _ratio():.0f} % of its channels by each criterion."
         )
+        st.html(sketches.duel(SKETCHED, CAPTION))
         return
     st.plotly_chart(criteria_duel(duel), width="stretch", key="duel chart", config=PLAIN)
     st.caption(layout.plain(verdict(duel)))

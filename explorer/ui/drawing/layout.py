@@ -2,12 +2,14 @@
 
 import html
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from ...errors import is_crash
 from ...values.progress import Progress
+from .words import shortened
 
 NOTHING = "–"  # in a table, where there is no value
 STYLE = (Path(__file__).with_name("page.css")).read_text(encoding="utf-8")
@@ -50,6 +52,15 @@ def draw_count(now: Progress | None, of: str = "of") -> None:
 def draw_room(words: str, rem: float) -> None:
     """Draw the room of what is still measured, so high, with one line that says what that is."""
     st.html(f'<div class="awaited-room" style="height: {rem}rem" role="status">{html.escape(words)}</div>')
+
+
+def draw_touched(layers: Sequence[str]) -> None:
+    """Draw which layers a group touches: of many the first, and all of them once it is opened."""
+    short = shortened(layers)
+    st.caption(plain(f"Touches {short}."))
+    if short != ", ".join(layers):
+        with st.expander(f"All {len(layers):,} layers"):
+            st.caption(plain(", ".join(layers)))
 
 
 def draw_notice(text: str | None) -> None:

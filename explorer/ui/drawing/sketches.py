@@ -13,6 +13,9 @@ BEATEN = ((40, 48), (60, 70), (82, 78))
 # epochs of a training, and how good
 TRAINED = ((4, 18), (14, 52), (26, 70), (42, 80), (62, 85), (96, 88))
 DENSE = 92
+# criteria: how good what each leaves is, and between which random ones end
+LEFT_BY = (88, 84, 76, 60, 46)
+CHANCE = (34, 52)
 
 
 def kept_runs(words: str, caption: str) -> str:
@@ -33,6 +36,16 @@ def recovery(words: str, caption: str) -> str:
     (left, level), (right, _) = _placed(0, DENSE), _placed(100, DENSE)
     dense = f'<path d="M{left:.0f} {level:.0f}H{right:.0f}" stroke="{SHADE}" stroke-dasharray="2 4"/>'
     return _figure(dense + _line(curve) + _dots(curve, f'fill="{INK}"'), words, caption)
+
+
+def duel(words: str, caption: str) -> str:
+    """Return a picture of criteria one below the other, the best on top, and a band of chance."""
+    (left, top), (right, bottom) = _placed(CHANCE[0], 100), _placed(CHANCE[1], 0)
+    size = f'width="{right - left:.0f}" height="{bottom - top:.0f}"'
+    band = f'<rect x="{left:.0f}" y="{top:.0f}" {size} fill="{SHADE}" fill-opacity="0.3"/>'
+    dots = [_placed(kept, 90 - 20 * row) for row, kept in enumerate(LEFT_BY)]
+    bars = "".join(f'<path d="M{x - 26:.0f} {y:.0f}H{x + 26:.0f}" stroke="{INK}"/>' for x, y in dots)
+    return _figure(band + bars + _dots(dots, f'fill="{INK}"'), words, caption)
 
 
 def _figure(shapes: str, words: str, caption: str) -> str:

@@ -64,7 +64,9 @@ def real_number(
 ) -> None:
     """Draw a number field with decimals that shows a value; a step is a fifth of it."""
     shown, step = session.show(key, value), max(abs(value) / 5, 1e-6)
-    st.number_input(label, *ends, key=shown, on_change=callback(key, take), step=step, format="%g", help=help)
+    st.number_input(
+        label, *ends, key=shown, on_change=callback(key, take), step=step, format="%.6g", help=help
+    )
 
 
 def callback(key: str, take: Callable[[Any], None]) -> Callable[[], None]:

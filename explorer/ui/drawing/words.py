@@ -1,8 +1,10 @@
 """Short names for parts and formats on the page, and words for a place in the queue."""
 
 import re
+from collections.abc import Sequence
 
 LABEL_LENGTH = 11  # characters that fit under a fader
+NAMED = 6  # of many names, those that are said
 
 
 NUMBER_AT_END = re.compile(r"\d+$")
@@ -18,8 +20,12 @@ def label(name: str) -> tuple[str, str]:
     ('f.d3.d12', 'conv1')
     >>> label("features.10"), label("stages.2.residual_branch")
     (('features', '10'), ('stages.2', '…ual_branch'))
+    >>> label("layers.0.attention.q_proj"), label("layers.0.attention.q_proj#queries")
+    (('l.0.a', 'q_proj'), ('l.0.a', 'queries'))
     """
     path, _, last = name.rpartition(".")
+    if (inner := last.rpartition("#")[2]).isalpha():  # channels of a layer that are removed by themselves
+        last = inner
     if last.isdigit() and "." in path:  # means nothing without the name before it
         path, _, before = path.rpartition(".")
         last = f"{before}.{last}"
@@ -39,6 +45,17 @@ def _initials(part: str) -> str:
 def _number(word: str) -> str:
     found = NUMBER_AT_END.search(word)
     return found[0] if found else ""
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return names as text, of many only the first, and how many more there are.
+
+    >>> shortened(["conv1", "bn1"]), shortened(list("abcdefg")), shortened(list("abcdefghi"))
+    ('conv1, bn1', 'a, b, c, d, e, f, g', 'a, b, c, d, e, f and 3 more')
+    """
+    if len(names) <= NAMED + 1:  # one name is as short as "1 more"
+        return ", ".join(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED:,} more"
 
 
 def place_words(ahead: int) -> str:

@@ -9,12 +9,15 @@ from torch import Tensor
 from ...errors import ExplorerError
 from ...figures.layer_histogram import layer_histogram
 from ...figures.weight_bands import weight_bands as bands_figure
+from ...figures.weight_depths import SHOWN as KINDS_SHOWN
+from ...figures.weight_depths import weight_depths as depths_figure
 from ...figures.weight_heatmap import weight_heatmap
 from ...figures.weight_pattern import filter_norms as norms_figure
 from ...figures.weight_pattern import weight_pattern
 from ...graph.analysed import Analysed
 from ...inspection.distributions import WeightHistogram, WeightImage, weight_histogram, weight_image
 from ...inspection.weight_bands import READ, WeightBand, weight_bands
+from ...inspection.weight_depths import weight_depths
 from ...inspection.weight_patterns import FilterNorms, Pattern, corner, filter_norms, pattern
 from ...pruning.decision import masks_for
 from ...pruning.masks import expand, positions
@@ -28,6 +31,7 @@ from ..drawing.offers import Offer
 from ..session.selection import KEPT, Key, Selection, selection
 
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
+OUTSIDE_NAMED = 6  # layers
 BUSY = "Reading the weights ..."
 VIEWS = {"magnitudes": "Magnitudes", "zeros": "Pattern of zeros", "norms": "Norm of each filter"}
 
@@ -50,14 +54,7 @@ def _masks(model: Analysed, recipe: Recipe) -> Masks:
         model.profile,
         {name: tuple(tensor.shape) for name, tensor in tensors},
     )
-    return Masks(
-        {},
-        {
-            name: full[layer.weight]
-            for name, layer in model.profile.prunable_layers.items()
-            if layer.weight in full
-        },
-    )
+    return Masks({}, {name: full[tensor] for name, tensor in _tensors(model).items() if tensor in full})
 
 
 def _mask(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor | None:
@@ -73,15 +70,24 @@ def _mask(model: Analysed, recipe: Recipe, layer: Layer) -> Tensor | None:
     return found
 
 
-def _weights(model: Analysed) -> Mapping[str, Tensor]:
-    return {
-        name: model.subject.model.get_parameter(layer.weight)
-        for name, layer in model.profile.prunable_layers.items()
+def _tensors(model: Analysed) -> dict[str, str]:
+    """Return layer -> its weight, of layers that can be pruned and of norms, in the order of the model."""
+    held, prunable = dict(model.subject.model.named_parameters()), model.profile.prunable_layers
+    named = {
+        layer.name: layer.weight if layer.name in prunable else f"{layer.name}.weight"
+        for layer in model.profile.layers
+        if layer.name in prunable or (layer.kind == "norm" and f"{layer.name}.weight" in held)
     }
+    return {**named, **{name: layer.weight for name, layer in prunable.items()}}
+
+
+def _weights(model: Analysed) -> Mapping[str, Tensor]:
+    return {name: model.subject.model.get_parameter(tensor) for name, tensor in _tensors(model).items()}
 
 
 @st.cache_data(max_entries=KEPT, show_spinner=BUSY)
 def _bands(key: Key, _shown: Selection) -> tuple[WeightBand, ...]:
+    """Return bands of the layers that can be pruned, and of norms."""
     return weight_bands(_weights(_shown.model), _masks(_shown.model, _shown.recipe))
 
 
@@ -129,12 +135,13 @@ def draw_distribution() -> None:
     """
     try:
         shown = selection()
-        bands = _bands(shown.key, shown)
+        known, prunable = _bands(shown.key, shown), shown.model.profile.prunable_layers
     except (
         ExplorerError
     ) as error:  # a criterion that needs data, or gradients, which this model does not have
         layout.draw_notice(str(error))
         return
+    bands = tuple(band for band in known if band.layer in prunable)
     st.plotly_chart(bands_figure(bands), width="stretch", key="distribution")
     removes = (
         "Orange: the largest single weight that the recipe removes."
@@ -144,6 +151,35 @@ def draw_distribution() -> None:
     large = any(band.weights > READ for band in bands)
     part = f" Of layers with more than {READ:,} weights, evenly spaced ones are read." if large else ""
     st.caption(f"Weights that are zero already are left out.{part} {removes}")
+    _draw_depths(known)
+
+
+def _draw_depths(bands: tuple[WeightBand, ...]) -> None:
+    """Draw the weights by kind and depth, for a model with a stack of blocks."""
+    depths = weight_depths(bands)
+    if depths is None:
+        return
+    st.header("Weights by kind and depth", anchor=False)
+    st.plotly_chart(depths_figure(depths), width="stretch", key="depths", config={"displayModeBar": False})
+    hidden = len(depths.kinds) - KINDS_SHOWN
+    some = f" The first {KINDS_SHOWN} of {len(depths.kinds)} kinds are shown." if hidden > 0 else ""
+    outside = f" Not among them: {_named(depths.outside)}." if depths.outside else ""
+    st.caption(
+        layout.plain(
+            f"One picture for each kind of layer that {len(depths.blocks)} blocks share, named as inside its "
+            f"block: the median, the middle half and nine of ten of its weights.{some}{outside}"
+        )
+    )
+
+
+def _named(layers: tuple[str, ...]) -> str:
+    """Return the first few names.
+
+    >>> _named(("a", "b")), _named(tuple("abcdefgh"))
+    ('a, b', 'a, b, c, d, e, f and 2 more')
+    """
+    more = len(layers) - OUTSIDE_NAMED
+    return ", ".join(layers[:OUTSIDE_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @st.fragment

@@ -145,7 +145,7 @@ def draw_held_out() -> None:
 
 
 def _key() -> Hashable:
-    return (session.subject().id, session.recipe().fingerprint, session.conditions().device)
+    return (session.task_key(), session.recipe().fingerprint, session.conditions().device)
 
 
 def _facet() -> Hashable:

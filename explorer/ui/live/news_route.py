@@ -10,12 +10,12 @@ import asyncio
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from streamlit.runtime import exists, get_instance
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
@@ -25,19 +25,12 @@ from ..shared import models
 from . import pushed
 from .protocol import LONGEST, NewsQuestion, read_question
 
-# whatever path the server's own base path or a proxy adds before it
-WAYS = ("/explorer-news", "/{prefix:path}/explorer-news")
 HOLD_S = 2.0  # a question is answered after this time at the latest; a server that ends waits for it
 # pauses between looks for a change, and between looks at what only time changes
 LOOK_S, LOOK_AGAIN_S = 0.01, 0.2
 # the answer to a move waits this long for its first number, which would otherwise need its own question
 FIRST_S = 0.25
 _pages: dict[str, Any] = {}  # secret of a page -> the context of its last run, in which its session is found
-
-
-def routes() -> list[Route]:
-    """Return the routes, to be added to the server."""
-    return [Route(way, _ask, methods=["POST"]) for way in WAYS]
 
 
 def page() -> str:
@@ -66,7 +59,8 @@ def forget(session: str) -> None:
             _pages.pop(secret, None)
 
 
-async def _ask(request: Request) -> Response:
+async def ask(request: Request) -> Response:
+    """Answer a question of a page's browser; 404 to a stranger."""
     context = _pages.get(request.headers.get("x-explorer-page", ""))
     asked = read_question(await _body(request)) if context is not None else None
     if context is None or asked is None:
@@ -87,12 +81,15 @@ async def _ask(request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    """Return the question, reading no more than the maximum length."""
+    """Return the question, reading no more than the maximum length; what there is of it if the browser went
+    away.
+    """
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST:
-            break
+    with suppress(ClientDisconnect):
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST:
+                break
     return body
 
 

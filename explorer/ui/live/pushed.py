@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...background.lane import Lane
+from ...values.plain import finite
 from .. import session
 from ..browser import elements
 from . import regions
@@ -67,8 +68,8 @@ class Followed:
         return False
 
     def look(self, seen: Hashable) -> None:
-        """Compute the value, and record which parts of it are new."""
-        if self.sent.tell(self.source.make(), regions.next_turn()):
+        """Compute the value, and record which parts of it are new; a browser reads no NaN."""
+        if self.sent.tell(finite(self.source.make()), regions.next_turn()):
             self.at = time.monotonic()
         self.seen = seen
 

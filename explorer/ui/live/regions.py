@@ -59,12 +59,14 @@ class Watch:
     Args:
         followed: label -> pushed.Followed, for the elements that are sent what they show.
         is_complete: all of them were drawn once; until then there is always news to come.
+        is_outdated: all of the page is, because an edit of the page before it came late.
         moved: time.monotonic() of the last move. ticked: and of the last drawing.
     """
 
     regions: dict[str, Region] = field(default_factory=dict)
     followed: dict[str, Any] = field(default_factory=dict)
     is_complete: bool = False
+    is_outdated: bool = False
     moved: float = float("-inf")
     ticked: float = float("-inf")
 
@@ -156,7 +158,7 @@ def is_due() -> bool:
     """Whether something needs a run of the page now."""
     if not watch().is_complete:
         return False
-    return (rests() and bool(stale())) or (is_time_for_progress() and bool(moving()))
+    return watch().is_outdated or (rests() and bool(stale())) or (is_time_for_progress() and bool(moving()))
 
 
 def is_time_for_progress() -> bool:

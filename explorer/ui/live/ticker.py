@@ -50,6 +50,8 @@ def _answer() -> None:
         if session.take_place(asked.removeprefix(CONTINUE)):
             st.rerun()
         return
+    if regions.watch().is_outdated:
+        st.rerun()
     names = regions.stale(pushed=asked == ALL)
     if regions.is_time_for_progress():
         names += regions.moving()

@@ -70,7 +70,7 @@ def _key() -> Hashable:
     others = recipe.with_ratios(bank, kept).fingerprint
     losses = sensitivity_scan.known() if ALLOCATORS[_allocator()].traits["needs_scan"] else None
     return (
-        session.subject().id,
+        session.task_key(),
         others,
         bank,
         _allocator(),
@@ -94,7 +94,7 @@ def draw() -> None:
         50.0,
         key=session.start_from(POINTS, 5.0),
         step=0.5,
-        format="%g",
+        format="%.6g",
         help=HELP,
     )
     if len(MODES[session.mode()]) > 1 and not joint:

@@ -31,7 +31,7 @@ from ...values.report import Report
 from .. import session
 from ..kept_runs import keeping
 from ..kept_runs.words import called, is_trial
-from ..live.figure import bring_plotly, in_place
+from ..live.figure import in_place
 from ..live.pushed import LiveValue, pushed
 from ..shared import settings
 from . import curve_question
@@ -45,7 +45,7 @@ AWAY = 5  # pixels between an axis and its numbers, so that those at the corner 
 MOST_KEPT = 60  # runs that are drawn, the newest
 _runs = Cache(4, "kept runs on curves")
 PAUSE_S = 1.0  # between two drawings of the figure
-POINTLESS = "Remove something, and a curve appears with your model as a star. The diamond is the dense model."
+POINTLESS = "Remove something, and a curve appears with your model as a star."
 WAITING = "The curve is measured when nothing else waits."
 
 
@@ -90,7 +90,6 @@ def _begin(asked: curve_question.Question) -> JobState:
 
 def draw() -> None:
     """Draw the question, and the figure, which grows in place while it is measured."""
-    bring_plotly()
     curve_question.draw()
     value = LiveValue("figure", _curve, _facet, (LANE, session.LIVE_LANE), pause=PAUSE_S, patient=True)
     pushed("curve", value)

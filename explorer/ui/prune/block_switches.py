@@ -98,7 +98,7 @@ def _take(name: str, stays: object) -> None:
 
 
 def _job() -> AskedJob:
-    return AskedJob(LANE, (session.subject().id, session.conditions(), session.recipe().after))
+    return AskedJob(LANE, (session.task_key(), session.conditions(), session.recipe().after))
 
 
 def _measured() -> BlockScan | None:

@@ -20,13 +20,17 @@ HELP = (
     "agree, they write the same. Change it, and press Ctrl+Enter."
 )
 AGAIN, STOP, GO_ON = "Write another", "Stop", "Go on"
+UNCUT = "Nothing is removed yet; remove something, and both texts stand side by side."
 SOON = "Written as soon as the first number is there."
 
 
+def is_offered() -> bool:
+    """Whether the model continues texts."""
+    return writes(session.subject())
+
+
 def draw() -> None:
-    """Draw the prompt and both texts, for a model that continues texts."""
-    if not writes(session.subject()):
-        return
+    """Draw the prompt and both texts."""
     with st.container(key="writing", gap="small"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_area(
@@ -118,7 +122,7 @@ def _line(written: Continuation, older: bool) -> dict[str, Any]:
         count = max(len(written.dense.pieces), len(written.pruned.pieces))
         words = f"Writing: {count} of {TOKENS} tokens" if not older else "Writing …" if state.busy else SOON
         return {"words": words, "action": STOP}
-    return {"words": difference(written)}
+    return {"words": UNCUT if session.recipe().is_empty else difference(written)}
 
 
 def difference(written: Continuation) -> str:

@@ -50,6 +50,7 @@ HELP = {
     "often enough. bias_correction moves biases until each channel's mean is the dense model's again, even "
     "without batch norms. least_squares gives every layer that lost inputs the weights that best "
     "restore the dense layer's outputs: the strongest of the three, without any training.",
+    "presets": "Recipes to begin with. Undo takes one back.",
     "allocator": "Let an allocator choose all ratios from one overall target.",
     "joint target": "Of the whole model's cost, this much is saved.",
     "target": "Of all units that are shown and not locked, this much is removed.",
@@ -183,12 +184,11 @@ def _presets() -> None:
         if isinstance(name, str) and (preset := presets.get(name)) is not None:
             session.attempt(starting_points.take, preset)
 
-    tips = "\n\n".join(f"**{preset.name}**: {preset.tooltip}" for preset in presets.values())
     st.menu_button(
         "Presets",
         list(presets),
         key="preset",
-        help=tips,
+        help=HELP["presets"],
         icon=":material/bolt:",
         on_click=lambda: take_named(session.shown("preset")),
     )

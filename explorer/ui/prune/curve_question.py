@@ -87,7 +87,7 @@ class Question:
         """Return everything that the lines depend on."""
         allocator = None if self.along == "strength" else self.allocator
         return (
-            session.subject().id,
+            session.task_key(),
             self.recipe.fingerprint,
             self.along,
             allocator,

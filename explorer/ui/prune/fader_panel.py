@@ -40,7 +40,8 @@ def draw() -> None:
     """Draw the console of the current recipe, and keep it up to date."""
     session.live()
     subject = session.subject().id
-    key, take = f"console {subject}", partial(_take, subject)
+    key = _key(subject)
+    take = partial(_take, subject)
     draw_facts(_data())
     regions.watched(
         "findings", lambda: draw_findings(_data()), sensitivity_scan.LANE, facet=sensitivity_scan.known
@@ -48,6 +49,10 @@ def draw() -> None:
     value = LiveValue("console", _state, _facet, (session.LIVE_LANE,), key=key, take=take)
     with st.container(key="few faders" if _has_few() else "many faders"):  # whose height is kept for them
         pushed("console", value, on_edit_change=partial(_edited, take, key))
+
+
+def _key(subject: str) -> str:
+    return f"console {subject}"
 
 
 def _facet() -> Hashable:
@@ -121,7 +126,10 @@ def _take(subject: str, message: Any) -> bool:
     sequence = message.get("seq") if isinstance(message, Mapping) else None
     if not isinstance(sequence, int) or sequence <= session.stamp()[2]:
         return False
+    before = session.recipe()
     session.attempt(_apply, subject, sequence, message)
+    if session.recipe() != before and _key(subject) not in regions.watch().followed:
+        regions.watch().is_outdated = True  # another page is open by now, and was drawn for the recipe before
     session.live()
     regions.hurry()
     return True

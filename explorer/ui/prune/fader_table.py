@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from ... import tables
 from ...errors import RecipeError
 from ...values.granularity import CHANNEL, GRADED, WEIGHT
 from ...values.recipe import Recipe, check_ratio
@@ -36,6 +35,8 @@ def draw() -> None:
 
 
 def _draw() -> None:
+    from ... import tables  # with pandas, which a page without a table does not need
+
     # a table whose values were set from elsewhere needs a new key, or its old edits would be applied again
     key = f"{KEY} {session.stamp()}"
     st.data_editor(

@@ -106,7 +106,7 @@ def settings_key() -> Hashable:
             kept = {part: ratio for part, ratio in recipe.ratios(kind).items() if (kind, part) in locked}
             recipe = recipe.with_ratios(kind, kept)
     recipe = replace(recipe, blocks=()) if BLOCK in kinds else recipe
-    return session.subject().id, recipe.fingerprint, kinds, SAVED.now(), locked, session.conditions()
+    return session.task_key(), recipe.fingerprint, kinds, SAVED.now(), locked, session.conditions()
 
 
 def wished() -> Callable[[], Returning[JointWish]]:

@@ -80,7 +80,7 @@ def _draw_plan() -> None:
             50.0,
             key=session.start_from(asked.POINTS, 1.0),
             step=0.5,
-            format="%g",
+            format="%.6g",
             width=190,
             help=f"The winner is the cheapest trial that loses no more {title} than this.",
         )

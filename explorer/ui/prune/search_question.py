@@ -39,7 +39,7 @@ def plan() -> SearchPlan:
 def question() -> Hashable:
     """Return what the trials depend on: all of the recipe but the ratios that are searched for."""
     others = session.recipe().with_ratios(bank(), {}).fingerprint
-    return (session.subject().id, others, bank(), cost(), session.conditions())
+    return (session.task_key(), others, bank(), cost(), session.conditions())
 
 
 def key() -> tuple[Hashable, SearchPlan]:

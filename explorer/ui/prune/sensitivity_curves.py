@@ -4,7 +4,6 @@ from collections.abc import Hashable, Sequence
 
 import streamlit as st
 
-from ... import tables
 from ...errors import ExplorerError
 from ...figures.sensitivity import sensitivity
 from ...studies.sensitivity.additivity import Additivity, additivity
@@ -87,6 +86,8 @@ def _draw() -> None:
 
 
 def _draw_table(scans: Sequence[Scan]) -> None:
+    from ... import tables  # with pandas, which a page without a table does not need
+
     frame = tables.labelled(tables.scans(scans))
     numbers = {LABELS[name]: st.column_config.NumberColumn(format="percent") for name in PERCENT}
     numbers[LABELS["p_holm"]] = st.column_config.NumberColumn(format="%.3g")

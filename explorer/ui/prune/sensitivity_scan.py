@@ -54,7 +54,7 @@ def _can_repair() -> bool:
 
 
 def _key(bank: Graded) -> Hashable:
-    return (session.subject().id, _plan(bank), session.conditions())
+    return (session.task_key(), _plan(bank), session.conditions())
 
 
 def _job(bank: Graded) -> AskedJob:

@@ -43,7 +43,7 @@ LOSSES_A_DRAWING = 8  # points of the loss curve between two drawings
 
 def _key() -> Hashable:
     return (
-        session.subject().id,
+        session.task_key(),
         session.recipe().fingerprint,
         recovery_plan.plan().fingerprint,
         session.conditions(),
@@ -117,7 +117,7 @@ def _cost() -> None:
                 f"; about {recovery_plan.duration(cost.seconds)} on this machine, an estimate from "
                 f"{cost.batches} batches"
             )
-        st.caption(layout.plain(f"{words}."))
+        st.caption(layout.plain(f"{words}."), width="content")
         if state.error and state.key == _key():
             layout.draw_notice(state.error)
         elif state.busy:

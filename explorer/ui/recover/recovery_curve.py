@@ -41,7 +41,7 @@ def _axes() -> Offer:
 
 def _key(plan: RecoveryPlan) -> Hashable:
     return (
-        session.subject().id,
+        session.task_key(),
         session.recipe().fingerprint,
         plan.fingerprint,
         session.conditions(),

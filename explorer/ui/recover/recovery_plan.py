@@ -110,7 +110,7 @@ def duration(seconds: float) -> str:
 def draw() -> None:
     """Draw the method, its fields, and rarely changed options."""
     now = plan()
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    left, right = st.columns(2, vertical_alignment="bottom")  # as the fields below
     with left:
         widgets.choose("Method", NAMES, now.method, _set_method, key="recovery_method")
     st.caption(METHODS[now.method])

@@ -7,7 +7,18 @@ recipe in its callback. Only names, recipes and small values are kept here; mode
 """
 
 from .choices import conditions, device, locks, mode, set_conditions, set_dtype, set_locks, set_mode
-from .models import graph, model, model_name, models, profile, scale, set_model, subject, upload_weights
+from .models import (
+    graph,
+    model,
+    model_name,
+    models,
+    profile,
+    scale,
+    set_model,
+    subject,
+    task_key,
+    upload_weights,
+)
 from .person import is_signed_in, person, shown_name
 from .recipes import address, bring_recipe, history, recipe, redo, set_recipe, undo, write_url
 from .state import KEY, START, identity, still, take_place
@@ -96,6 +107,7 @@ __all__ = [
     "still",
     "subject",
     "take_place",
+    "task_key",
     "undo",
     "upload_weights",
     "versions",

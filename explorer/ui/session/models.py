@@ -1,9 +1,11 @@
 """The model that is shown, and what is known about it."""
 
+from collections.abc import Hashable
+
 from ...graph.analysed import Analysed
 from ...graph.export import ModelGraph
 from ...loaders.uploads import upload
-from ...measuring.judging import metrics_of
+from ...measuring.judging import metrics_of, names_of
 from ...values.metric import Scale
 from ...values.profile import ModelProfile
 from ...values.subject import Subject
@@ -47,6 +49,13 @@ def upload_weights(content: bytes) -> None:
 
 def subject() -> Subject:
     return shared_models.load_subject(model_name())
+
+
+def task_key() -> Hashable:
+    """Return what numbers of the shown model belong to: the model, its data, and its metrics."""
+    shown = subject()
+    about = (shown.task.name, shown.task.fingerprint, names_of(shown.task)) if shown.task else None
+    return shown.id, about
 
 
 def scale() -> Scale:

@@ -15,7 +15,7 @@ from ...values.progress import Work
 from ...values.report import Report
 from ..shared import models, settings
 from .choices import conditions
-from .models import model, subject
+from .models import model, task_key
 from .recipes import recipe
 from .state import identity, state
 
@@ -56,7 +56,7 @@ def is_cancelled(lane: Lane, key: Hashable) -> bool:
 
 
 def live_key() -> Hashable:
-    return (subject().id, recipe().fingerprint, conditions())
+    return (task_key(), recipe().fingerprint, conditions())
 
 
 def live() -> JobState:

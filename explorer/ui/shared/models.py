@@ -5,7 +5,6 @@ sessions linger.
 import atexit
 import threading
 from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
 
 import streamlit as st
 from streamlit.runtime import exists, get_instance
@@ -64,8 +63,6 @@ def look_ahead() -> None:
 
     An error is reported when somebody asks for the model.
     """
-    for module in ("tables", "figures.style"):  # import pandas and plotly, which take a second each
-        import_module(f"explorer.{module}")
     name = next(iter(current().offered), None)
     if name is None:
         return

@@ -7,7 +7,6 @@ from typing import Any
 
 from ...errors import ExplorerError
 from ...machine.bounded_file import read_bounded
-from ...machine.optional_packages import optional
 
 LONGEST = 100_000  # bytes of the file
 SHARED, OWN = ("redirect_uri", "cookie_secret"), ("client_id", "client_secret", "server_metadata_url")
@@ -35,6 +34,8 @@ def read_sign_in(path: str) -> SignIn:
     Raises:
         ExplorerError: Authlib is missing, or the file is not complete.
     """
+    from ...machine.optional_packages import optional  # it imports torch, for which a server does not wait
+
     optional("authlib")
     file = Path(path).expanduser()
     try:

@@ -17,6 +17,7 @@ from ...words import GLOSSARY, LABELS
 from .. import session
 from ..drawing import layout
 from ..drawing.offers import ManyOffer, Offer
+from ..drawing.words import shortened
 from ..live.regions import hurry, watched
 from ..prune import starting_points
 
@@ -24,13 +25,7 @@ LANE, ASKED = Lane("audit"), "audit asked for"
 KEPT = 8
 WHY = "Why they are removed together, or frozen"
 HOW_MANY = "Removed as one"
-# narrow enough for a window of 800 pixels; the last one takes what is left
-COLUMNS = {
-    LABELS["group"]: st.column_config.TextColumn(width=150),
-    HOW_MANY: st.column_config.TextColumn(width=110),
-    WHY: st.column_config.TextColumn(width=270),
-    LABELS["members"]: st.column_config.TextColumn(width=200),
-}
+COLUMNS = (LABELS["group"], HOW_MANY, WHY, LABELS["members"])
 ALONE = "one layer produces them"
 HALF = 0.5  # of each group, if the recipe removes no channels
 BEGIN = "Nothing is removed yet: this is the whole model. See what one of these recipes takes away."
@@ -194,16 +189,10 @@ def _draw_groups(profile: ModelProfile) -> None:
     stays, tied = (frame[LABELS[column]].astype(str) for column in ("frozen", "tied_by"))
     reasons = tied.where(tied != "", ALONE).where(stays == "", "stays whole: " + stays)
     counted = [f"{group.units:,} {group.unit}s" for group in profile.groups]
-    shown = frame.assign(**{WHY: reasons, HOW_MANY: counted})
-    order = list(COLUMNS)
-    st.dataframe(
-        shown,
-        hide_index=True,
-        placeholder=layout.NOTHING,
-        column_config=COLUMNS,
-        column_order=order,
-        height=min(420, 38 + 35 * max(1, len(frame))),
-    )
+    layers = [shortened(group.members) for group in profile.groups]
+    shown = frame.assign(**{WHY: reasons, HOW_MANY: counted, LABELS["members"]: layers})
+    # a table whose cells break their lines, so that no reason is cut
+    st.table(shown[list(COLUMNS)].map(layout.plain), hide_index=True, width="stretch")
     st.download_button(
         "Save as CSV",
         tables.to_csv(frame),
@@ -233,4 +222,4 @@ def _explain(group: Group) -> None:
     else:
         lines.append("One layer produces them; its norm and the layers that read them lose the same ones.")
     st.markdown("  \n".join(lines))
-    st.caption(layout.plain(f"Touches {', '.join(group.members)}."))
+    layout.draw_touched(group.members)

@@ -22,6 +22,7 @@ def tokens():
     return model
 
 def rooms():
+    torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
     model.input_shape = (6,)
     return model
@@ -36,6 +37,11 @@ def task():
     rows = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
     error = explorer.Metric.mean("off", lambda o, t: (o - t).abs().flatten(), better="lower")
     return explorer.Task("rooms", data=(rows, rows.sum(1, keepdim=True)), metric=error, show=show)
+
+def squares():
+    rows = torch.rand(60, 6, generator=torch.Generator().manual_seed(0))
+    error = explorer.Metric.mean("squared", lambda o, t: (o - t).square().flatten(), better="lower")
+    return explorer.Task("rooms", data=(rows, rows.sum(1, keepdim=True)), metric=error)
 
 def masks():
     model = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
@@ -72,14 +78,14 @@ def measured(tmp_path, monkeypatch):
 
 def test_tokens_are_grouped_in_two_ways_and_windows_are_spelled(measured):
     app, subject = measured("tokens")
-    assert {"Perplexity", "Positions hurt", "How often tokens occur hurt"} <= {m.label for m in app.metric}
+    assert {"Perplexity", "Positions hurt", "Token frequencies hurt"} <= {m.label for m in app.metric}
     (table,) = app.dataframe
     first = table.value.iloc[0]
     tokens = subject.task.split("tuning").inputs_at(int(first["sample"]), int(first["sample"]) + 1)[0]
     assert first["text"] == "".join(LETTERS[token] for token in tokens.tolist())
     figure = "Perplexity in each group, before and after"
     places = charts(app)[figure]["data"][0]["y"]
-    app.button_group(key="groups shown").set_value("How often tokens occur").run()
+    app.button_group(key="groups shown").set_value("Token frequencies").run()
     assert charts(app)[figure]["data"][0]["y"] != places
     fine(app)
 
@@ -133,3 +139,15 @@ def test_a_model_without_data_is_compared_with_the_dense_one(offered):
     assert "not divided into groups" in str([caption.value for caption in app.caption])
     assert charts(app) == {}
     fine(app)
+
+
+def test_numbers_of_another_metric_are_not_those_of_this_one(offered):
+    recipe, shown = Recipe(weights={"0": 0.6}), []
+    for task in ("task", "squares"):
+        name = offered(task)
+        shown.append(settings.current().load(name))
+        app = until(opened("behaviour", recipe, model=name), "answered by both models")
+        labels = {metric.label for metric in app.metric}
+        assert {"Off", "Squared"} & labels == {"Off" if task == "task" else "Squared"}
+        fine(app)
+    assert shown[0].id == shown[1].id  # the same model, asked another question

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { load } from "./scripts.mjs";
 
-const { announcement } = load(["status.js"], ["announcement"]);
+const { announcement, measured } = load(["status.js"], ["announcement", "measured"]);
 const { headline, arrowed } = load(["cards.js"], ["headline", "arrowed"]);
 
 test("a result is read aloud with its number, and nothing on the way to it", () => {
@@ -24,4 +24,12 @@ test("the first card in words", () => {
 
 test("an arrow takes the place of the sign", () => {
   assert.deepEqual(["-1.0 %", "+2.5 points", "0.0 points"].map(arrowed), ["↓ 1.0 %", "↑ 2.5 points", "0.0 points"]);
+});
+
+test("the bar is full once all is measured, and stays where it is when it is stopped", () => {
+  assert.equal(measured({ kind: "busy", share: 0.25 }, false), 0.25);
+  assert.equal(measured({ kind: "busy", share: 0.25 }, true), 0);
+  assert.equal(measured({ kind: "note", words: "Final." }, false), 1);
+  assert.equal(measured({ kind: "note", action: "Go on" }, false), undefined);
+  assert.equal(measured({ kind: "refused", words: "Too little room." }, false), undefined);
 });

@@ -3,10 +3,12 @@
 import time
 
 import pytest
-from apps import charts, html_of, offering, opened, turned_to, words
+from apps import charts, html_of, offering, opened, turned_to, until, words
 from streamlit.testing.v1 import AppTest
 
+from explorer.inspection.top_contexts import Context
 from explorer.ui.channels.importance import by_hand
+from explorer.ui.channels.texts import listing
 from explorer.values.recipe import Recipe
 
 
@@ -107,3 +109,46 @@ def test_heads_are_looked_at():
     )
     page.selectbox(key="explore_group").select("layers.1.fc1").run()
     assert "has no feature maps" in words(page) and not page.exception
+
+
+@pytest.fixture
+def language_model():
+    with offering("code-lm"):
+        yield
+
+
+@pytest.mark.usefixtures("language_model")
+def test_the_texts_of_a_neuron_are_looked_for_on_request_and_another_neuron_needs_no_other_pass():
+    page = visited(model="code-lm")
+    page.selectbox(key="explore_group").select("layers.0.mlp.gate_proj").run()
+    assert "Looked at" not in words(page)
+    page.button(key="look for contexts").click().run()
+    until(page, "Looked at 384 windows of the tuning split, 49,152 tokens")
+    first = html_of(page)
+    assert first.count("<mark>") == 8
+    other = page.selectbox(key="context unit layers.0.mlp.gate_proj").options[1]
+    page.selectbox(key="context unit layers.0.mlp.gate_proj").select(int(other)).run()
+    assert "Looked at 384" in words(page) and html_of(page) != first and not page.exception
+
+
+@pytest.mark.usefixtures("language_model")
+def test_a_head_is_shown_on_a_window_of_the_data_and_on_a_text_of_ones_own():
+    page = visited(Recipe(channels={"layers.1.attention.q_proj": 0.5}), "code-lm")
+    page.selectbox(key="explore_group").select("layers.1.attention.q_proj").run()
+    until(page, "the first 48 of 128 tokens")
+    assert "Where head 0 looks" in charts(page)
+    page.text_area(key="text of your own").set_value("def f(x):").run()
+    until(page, lambda page: "def" in str(charts(page)))
+    drawn = charts(page)["Where head 0 looks"]
+    assert drawn["layout"]["xaxis"]["ticktext"][0] == "start"
+    assert "".join(drawn["layout"]["xaxis"]["ticktext"][1:]) == "def·f(x):"
+    page.selectbox(key="head of layers.1.attention.q_proj").select(7).run()
+    until(page, lambda page: "Where head 7 looks" in charts(page))
+    assert "Head 7 is in key-value head 3, which the recipe" in words(page)
+    page.text_area(key="text of your own").set_value("").run()
+    until(page, "the first 48 of 128 tokens")
+
+
+def test_texts_are_escaped_and_what_is_not_seen_is_shown():
+    shown = listing([Context(0, 3, -1.5, "<b>\n", "\0", "&")])
+    assert "<b>-1.50</b><code>&lt;b&gt;⏎<mark>□</mark>&amp;</code>" in shown

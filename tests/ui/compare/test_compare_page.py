@@ -250,3 +250,18 @@ def test_without_runs_a_search_makes_some_and_the_page_follows_it():
     app = until(app, lambda page: len(Store(paths.cache()).runs()) >= 5)
     app = until(app, lambda page: "show trials" not in keys(page))  # the search is over
     assert len(app.dataframe[0].value) >= 5
+
+
+def test_a_run_whose_file_was_edited_is_named_and_the_others_are_shown(kept):
+    store = Store(paths.cache())
+    path = store._path(load(MODEL).id, kept["half"])
+    path.write_text(path.read_text().replace('"samples": 200', '"samples": "many"'))
+    app = opened("compare", model=MODEL)
+    assert sorted(app.dataframe[0].value["called"].str[5:][:-1]) == ["most", "quarter"]
+    assert app.expander[0].label == "1 kept run cannot be read"
+    told = "'report.baseline.samples' must be a whole number from 0, got 'many'"
+    assert told in words(app).replace("\\", "")
+    assert "This permanently deletes the file" in words(app) and path.exists()  # it asks before it does
+    (asks,) = [box for box in app.get("popover") if "Delete these files" in str(box.proto)]
+    fine(asks.button(key="delete refused").click().run())
+    assert not path.exists() and "cannot be read" not in words(app) and len(store.runs()) == 2

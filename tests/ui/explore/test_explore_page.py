@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from apps import charts, offering, opened
+from apps import charts, offering, opened, words
 from streamlit.testing.v1 import AppTest
 
 from explorer.machine import paths
@@ -77,6 +77,19 @@ def test_a_layer_can_be_chosen_and_seen_as_the_recipe_leaves_it():
     pruned = charts(page)["Magnitudes of the weights of conv3"]
     assert dense["data"][0]["z"] != pruned["data"][0]["z"]
     assert not page.exception
+
+
+def test_the_weights_of_a_deep_model_are_shown_by_kind_and_depth():
+    with offering("code-lm"):
+        page = opened("explore", Recipe(channels={"layers.2.mlp.gate_proj": 0.5}), model="code-lm")
+    drawn = charts(page)["How large the weights of each kind are, from block to block"]
+    kinds = [note["text"] for note in drawn["layout"]["annotations"]]
+    assert kinds[:3] == ["norm1", "attention.q_proj", "attention.k_proj"] and len(kinds) == 9
+    assert "Not among them: embedding, norm." in words(page)
+    assert "after" in names(drawn) and not page.exception
+    shown = charts(page)["How large the weights of each layer are"]
+    assert "layers.0.norm1" not in json.dumps(shown)
+    assert not any("depth" in header.value for header in visited().header)
 
 
 def test_a_damaged_link_shows_the_dense_model():

@@ -13,7 +13,7 @@ MOVE = """() => {
   late.style.height = "60px";
   document.querySelector("[data-testid=stMainBlockContainer]").prepend(late);
 }"""
-PATIENCE = 60_000  # ms, for a machine with neighbours
+PATIENCE = 120_000  # ms, for a machine with neighbours
 
 
 def test_a_curve_is_drawn_by_hand_and_by_keys_and_then_scored(page, served):

@@ -35,7 +35,7 @@ def clicked(app: AppTest, key: str) -> AppTest:
 
 def sketches(app: AppTest) -> list[dict]:
     """What the elements for drawing show."""
-    found = (json.loads(element.proto.json) for element in app.get("bidi_component") if element.proto.json)
+    found = (json.loads(element.proto.json)[0] for element in app.get("bidi_component") if element.proto.json)
     return [data for data in found if "points" in data]
 
 

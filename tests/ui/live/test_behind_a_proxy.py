@@ -4,6 +4,7 @@ import os
 import re
 import sys
 
+import caddy_proxy
 import pytest
 import serving
 from prefix_proxy import PREFIX, standing_before
@@ -12,7 +13,7 @@ from signs import Signs
 pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.browser
-PATIENCE = 60_000  # ms, for a machine with neighbours
+PATIENCE = 120_000  # ms, for a machine with neighbours
 ASKED = "explorer-news"
 SCRIPT = serving.ROOT / "explorer" / "ui" / "app.py"
 
@@ -23,7 +24,7 @@ class Visit:
     def __init__(self, browser, address: str, log=None):
         self.signs, self.context = (
             Signs(address, log),
-            browser.new_context(accept_downloads=True, reduced_motion="reduce"),
+            browser.new_context(accept_downloads=True, reduced_motion="reduce", ignore_https_errors=True),
         )
         self.signs.watch(self.context)
         self.context.set_default_timeout(PATIENCE)
@@ -92,3 +93,38 @@ def test_streamlit_run_below_a_base_path_works_from_start_to_export(browser, pla
         visit.page.get_by_role("button", name=re.compile(r"^Download \(")).click()
     assert download.value.path().stat().st_size > 1000
     visit.close()
+
+
+caddy = pytest.mark.skipif(caddy_proxy.CADDY is None, reason="Caddy is not installed")
+
+
+@caddy
+def test_behind_caddy_as_compose_has_it_the_page_works_below_its_base_path(browser, tmp_path):
+    """The base path is kept, and TLS is Caddy's own; a deep link is loaded again."""
+    base = caddy_proxy.BASE
+    with serving.running(tmp_path, "digits-mlp", base_path=base, until=f"/{base}") as server:
+        port = serving.free_port()
+        with caddy_proxy.caddy(tmp_path, port, caddy_proxy.as_composed(port, server.port)) as url:
+            visit = Visit(browser, url, server.log)
+            visit.walk(f"{url}/{base}/?model=digits-mlp")
+            assert visit.asked and set(visit.asked) == {200}
+            visit.page.goto(url)
+            visit.page.wait_for_url(f"{url}/{base}/**")
+            visit.close()
+
+
+@caddy
+@pytest.mark.parametrize("refused", ["", ASKED])
+def test_behind_caddy_that_strips_the_prefix_the_page_works_with_and_without_questions(
+    browser, server, tmp_path, refused
+):
+    port = serving.free_port()
+    text = caddy_proxy.stripping(port, server.port)
+    text = caddy_proxy.refusing(text, refused) if refused else text
+    with caddy_proxy.caddy(tmp_path, port, text) as url:
+        visit = Visit(browser, url)
+        if refused:
+            visit.signs.expect("404")
+        visit.walk(f"{url}/{caddy_proxy.BASE}/?model=digits-mlp")
+        assert visit.asked and set(visit.asked) == {404 if refused else 200}
+        visit.close()

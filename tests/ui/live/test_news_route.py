@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,22 +12,25 @@ import pytest
 from starlette.requests import Request
 from starlette.routing import Match
 
+from explorer.ui import late_routes
 from explorer.ui.live import news_route
-from explorer.ui.live.protocol import LONGEST
+from explorer.ui.live.protocol import LONGEST, read_question
 from explorer.ui.shared import models, settings
 
 
-def asked(secret: str, read: list[int]) -> int:
-    """The status of a question without an end."""
+def asked(secret: str, read: list[int], ends_after: float = math.inf) -> int:
+    """The status of a question without an end, or of one whose browser goes away after so many parts."""
 
     async def receive():
+        if len(read) >= ends_after:
+            return {"type": "http.disconnect"}
         read.append(4096)
         return {"type": "http.request", "body": b" " * read[-1], "more_body": True}
 
     scope = {"type": "http", "method": "POST", "headers": [(b"x-explorer-page", secret.encode())]}
     with ThreadPoolExecutor(1) as another:  # where no browser test has left a loop
         return (
-            another.submit(lambda: asyncio.run(news_route._ask(Request(scope, receive)))).result().status_code
+            another.submit(lambda: asyncio.run(news_route.ask(Request(scope, receive)))).result().status_code
         )
 
 
@@ -35,6 +39,37 @@ def test_a_stranger_is_not_even_read_and_nobody_is_read_without_end(monkeypatch)
     strangers, known = [], []
     assert asked("guess", strangers) == 404 and strangers == []
     assert asked("known", known) == 404 and LONGEST < sum(known) <= LONGEST + 4096
+
+
+@pytest.mark.parametrize("parts", [0, 1, 3])
+def test_a_browser_that_goes_away_while_it_asks_is_no_error(monkeypatch, parts):
+    monkeypatch.setitem(news_route._pages, "known", object())
+    read: list[int] = []
+    assert asked("known", read, parts) == 404 and len(read) == parts
+
+
+ODD_QUESTIONS = {
+    "nothing": b"",
+    "half": b'{"known": {',
+    "no text": b"\xff\xfe",
+    "a list": b"[]",
+    "deep": b"[" * 90_000,
+    "deep inside": b'{"known":' + b'{"a":' * 15_000 + b"}" * 15_001,
+    "long": b" " * (LONGEST + 1) + b"{}",
+    "no turns": b'{"move": 1}',
+    "a turn of text": b'{"known": {"cards": "1"}}',
+    "a turn that is no number": b'{"known": {"cards": NaN}}',
+    "a turn of 6,000 digits": b'{"known": {"cards": ' + b"9" * 6000 + b"}}",
+    "a move that is true": b'{"known": {}, "move": true}',
+    "an edit that is a list": b'{"known": {}, "edit": []}',
+    "an element without a name": b'{"known": {}, "edit": {}, "of": 3}',
+}
+
+
+@pytest.mark.parametrize("body", ODD_QUESTIONS.values(), ids=ODD_QUESTIONS)
+def test_what_is_no_question_is_none(body):
+    assert read_question(body) is None
+    assert read_question(b'{"known": {"cards": 1}, "move": 1}') is not None  # the negative control
 
 
 @pytest.mark.parametrize(
@@ -49,7 +84,7 @@ def test_a_stranger_is_not_even_read_and_nobody_is_read_without_end(monkeypatch)
 )
 def test_questions_are_answered_below_any_prefix(path, is_answered):
     scope = {"type": "http", "method": "POST", "path": path}
-    found = [route.matches(scope)[0] for route in news_route.routes()]
+    found = [route.matches(scope)[0] for route in late_routes.routes()]
     assert (Match.FULL in found) == is_answered
 
 
@@ -78,7 +113,7 @@ class Looking:
         scope = {"type": "http", "method": "POST", "headers": [(b"x-explorer-page", b"known")]}
         started = time.monotonic()
         with ThreadPoolExecutor(1) as another:
-            found = another.submit(lambda: asyncio.run(news_route._ask(Request(scope, receive)))).result()
+            found = another.submit(lambda: asyncio.run(news_route.ask(Request(scope, receive)))).result()
         return json.loads(found.body)["told"], time.monotonic() - started
 
 

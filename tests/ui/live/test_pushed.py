@@ -28,6 +28,13 @@ def test_an_element_is_told_the_parts_that_changed_and_no_region_is_drawn_for_it
     assert pushed.answer({"cards": data["turn"]})["told"]["cards"]["value"] == {"a": None, "b": 3}
 
 
+def test_a_number_that_is_none_is_told_as_null(page, drawn):
+    made = {"loss": float("nan"), "points": [1.0, float("inf")]}
+    pushed.pushed("cards", LiveValue("cards", lambda: made, lambda: 0, (session.LIVE_LANE,)))
+    assert drawn[0][1]["value"] == {"loss": None, "points": [1.0, None]}
+    assert pushed.answer({})["told"]["cards"]["value"] == {"points": [1.0, None]}  # null is what is not there
+
+
 def test_an_element_with_nothing_to_show_has_a_turn(page, drawn):
     pushed.pushed("curve", LiveValue("figure", dict, lambda: 0, (CURVE,)))
     ((_, data),) = drawn

@@ -21,6 +21,7 @@ from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
 from explorer.ui.drawing.measurement_cards import WAITING, cards
 from explorer.ui.prune.console import cost
+from explorer.ui.prune.console.matrix import matrix_of
 from explorer.ui.prune.console.model import Bank, ConsoleData, Edit, Strip, apply_edit, apply_locks, read_edit
 from explorer.ui.prune.console.strips import banks, with_pattern
 from explorer.ui.prune.fader_table import edited
@@ -142,6 +143,35 @@ def test_what_changes_at_a_move_is_sent_apart_from_what_does_not():
     assert after.findings()["sensitivity"]["channel"] == {"conv1": [[0.5, 0.123]]}
     state = after.state()
     assert (state["facts"], state["session"], state["taken"]) == (facts["id"], "session", 1)
+
+
+def test_a_deep_model_has_a_matrix_of_blocks_and_kinds():
+    units = {
+        "embedding": "channel",
+        **{
+            f"h.{n}.{kind}": unit
+            for n in range(4)
+            for kind, unit in (
+                ("attn.q", "key-value head"),
+                ("attn.q#queries", "query head"),
+                ("mlp", "channel"),
+            )
+            if (n, kind) != (2, "mlp")
+        },
+    }
+    matrix = matrix_of(units)
+    assert matrix["rows"] == ["0", "1", "2", "3"]
+    assert matrix["columns"] == [["key-value heads", "attn.q"], ["query heads", "attn.q"], ["", "mlp"]]
+    assert matrix["cells"][1] == ["h.1.attn.q", "h.1.attn.q#queries", "h.1.mlp"]
+    assert matrix["cells"][2] == ["h.2.attn.q", "h.2.attn.q#queries", None]
+    strips = tuple(Strip(name, ("", name), 0.0, 4, unit, 9) for name, unit in units.items())
+    facts = ConsoleData("s", 0, (Bank("channel", "Channels", "", strips),), ()).facts()
+    assert json.loads(json.dumps(facts))["banks"][0]["matrix"] == matrix
+
+
+def test_a_model_without_a_stack_of_blocks_has_no_matrix():
+    assert matrix_of({"conv1": "channel", "conv2": "channel", "fc": "channel"}) is None
+    assert "matrix" not in ConsoleData("s", 0, BANKS, ()).facts()["banks"][0]
 
 
 def test_another_model_has_facts_of_another_name():

@@ -64,6 +64,8 @@ def test_a_fader_and_other_random_numbers_write_again_after_the_number(page, ser
     sides = {name: page.locator(f'.texts section[data-side="{name}"]') for name in ("dense", "pruned")}
     expect(sides["dense"].locator("pre span")).not_to_have_count(0, timeout=PATIENCE)
     expect(sides["pruned"]).to_be_hidden()  # nothing is cut yet, so there is only one text
+    tools = page.locator(".st-key-tools [role=tablist]").bounding_box()
+    assert tools["y"] + tools["height"] <= 900  # the texts push nothing below the fold
 
     fader = page.get_by_role("slider", name=re.compile(r"^Channels: layers\.0\.mlp\.gate_proj\."))
     heard.order.clear()

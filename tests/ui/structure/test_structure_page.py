@@ -59,3 +59,20 @@ def test_without_a_recipe_half_of_every_group_is_proven():
     assert any(
         button.label == "Prove the wiring of a cut of 50 % of every group" for button in visited().button
     )
+
+
+def test_the_table_of_groups_has_each_reason_whole():
+    groups = visited().table[-1].value
+    assert groups.iloc[0, 2].startswith("added together in layer1.0; added together in layer1.1; ")
+    assert groups.iloc[-1, 2] == r"stays whole\: is an output of the model"
+
+
+def test_many_layers_of_a_group_are_said_short_and_whole_once_opened():
+    page = visited()
+    assert page.table[-1].value.iloc[0, 3].endswith("layer1.1.conv1 and 7 more")
+    (opens,) = [box for box in page.expander if box.label.startswith("All ")]
+    (short,) = [text.value for text in page.caption if text.value.startswith("Touches")]
+    assert opens.label == "All 13 layers" and "layer1.2.bn2" in opens.caption[0].value
+    assert short.endswith("and 7 more.") and "layer1.2.bn2" not in short
+    page.selectbox(key="explained group").select("layer1.0.conv1").run()
+    assert not [box for box in page.expander if box.label.startswith("All ")]  # few layers are all said

@@ -1,7 +1,7 @@
 // One bank: a titled row of strips with its search box, order and link switch.
 
 const ROWS_OF_ONE_BANK = 2, ROWS_OF_TWO = 1; // seen at once, so that the page keeps its height
-const STRIP_WIDTHS = [5.8, 4.2, 3.5, 2.8]; // rem, from wide to narrow
+const WIDEST = 5.8, NARROWEST = 2.8, SMALL_BELOW = 3.9; // rem of a strip; below the last its letters are smaller
 const SEARCH_FROM = 10; // strips
 
 function createBank(bank, handler) {
@@ -13,7 +13,8 @@ function createBank(bank, handler) {
   view.body.append(view.scale, view.row);
   view.empty = element("div", "empty");
   view.note = element("div", "note");
-  view.root.append(view.head, view.note, view.body, view.empty);
+  view.matrix = bank.matrix ? createMatrix(bank, handler) : undefined;
+  view.root.append(view.head, view.note, ...(view.matrix ? [view.matrix.root] : []), view.body, view.empty);
   view.root.classList.toggle("plain", bank.strips.every((strip) => strip.label[0] === ""));
   for (const strip of bank.strips) {
     const created = createStrip(`${bank.name}/${strip.id}`, handler);
@@ -54,7 +55,35 @@ function fillHead(view, bank, handler) {
   view.search.hidden = bank.strips.length < SEARCH_FROM;
   view.order.hidden = bank.strips.length < SEARCH_FROM;
   view.head.append(title, view.count, view.search, view.order, view.link);
+  if (view.matrix) view.head.append(matrixButton(view, bank, handler));
   paintLink(view);
+}
+
+function matrixButton(view, bank, handler) {
+  const button = element("button", "tool", { type: "button", title: "Show blocks as rows and kinds of parts as columns" });
+  button.textContent = "Matrix";
+  button.addEventListener("click", () => {
+    if (!matrixShown.delete(bank.name)) matrixShown.add(bank.name);
+    view.linked = false;
+    paintLink(view);
+    arrange(view, handler.bank(bank.name));
+    handler.describe(undefined);
+  });
+  view.toggle = button;
+  return button;
+}
+
+// In the matrix view, parts that are in no block keep their faders below it.
+function arrangeMatrix(view, bank) {
+  const isShown = isMatrix(view);
+  if (view.matrix) {
+    view.matrix.root.hidden = !isShown;
+    view.toggle.setAttribute("aria-pressed", String(isShown));
+  }
+  view.search.hidden = view.order.hidden = isShown || bank.strips.length < SEARCH_FROM;
+  view.link.hidden = isShown;
+  if (isShown) view.search.value = "";
+  view.body.hidden = isShown && bank.strips.every((strip) => view.matrix.cells.has(strip.id));
 }
 
 // Reads no size: after a move the page would be laid out twice.
@@ -68,6 +97,7 @@ function paintLink(view) {
 }
 
 function arrange(view, bank) {
+  arrangeMatrix(view, bank);
   const wanted = view.search.value.trim().toLowerCase();
   const orders = {
     depth: () => 0, size: (a, b) => b.params - a.params, ratio: (a, b) => b.ratio - a.ratio,
@@ -78,8 +108,9 @@ function arrange(view, bank) {
   for (const strip of sorted) {
     const { root } = view.strips.get(strip.id);
     const text = [strip.id, ...(strip.details ?? [])].join(" ").toLowerCase();
-    root.hidden = wanted !== "" && !text.includes(wanted);
-    shown += root.hidden ? 0 : 1;
+    const isCell = isMatrix(view) && view.matrix.cells.has(strip.id);
+    root.hidden = isCell || (wanted !== "" && !text.includes(wanted));
+    shown += root.hidden && !isCell ? 0 : 1;
     if (view.order.value !== view.arranged || ["ratio", "sensitivity"].includes(view.order.value)) view.row.append(root);
   }
   view.arranged = view.order.value;
@@ -100,16 +131,23 @@ function emptyText(bank, shown, wanted) {
   return shown === 0 ? `No part is named like "${wanted}".` : "";
 }
 
-// The widest strips that fit into the rows of a bank; what does not fit as narrow ones either scrolls sideways in its own box.
+// The widest strips, in rem, that fit into the rows of a bank; room and gap are in rem, too.
+function stripWidth(count, rows, room, gap) {
+  const fits = (room + gap) / Math.max(Math.ceil(count / rows), 1) - gap;
+  return Math.min(Math.max(Math.floor(16 * fits) / 16, NARROWEST), WIDEST);
+}
+
+// What does not fit as narrow strips either scrolls sideways in its own box.
 function wrap(view) {
   const shown = [...view.strips.values()].filter((strip) => !strip.root.hidden);
   const rows = (view.root.parentElement?.childElementCount ?? 1) > 1 ? ROWS_OF_TWO : ROWS_OF_ONE_BANK;
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16;
   const gap = Number.parseFloat(getComputedStyle(view.row).columnGap) || 0;
   const perRow = (width) => Math.max(Math.floor((view.row.clientWidth - 4 + gap) / (width * rem + gap)), 1);
-  const width = STRIP_WIDTHS.find((one) => shown.length <= perRow(one) * rows) ?? STRIP_WIDTHS.at(-1);
+  const width = stripWidth(shown.length, rows, (view.row.clientWidth - 4) / rem, gap / rem);
   view.root.style.setProperty("--strip", `${width}rem`);
-  view.root.classList.toggle("two", rows === ROWS_OF_TWO || shown.length > perRow(width));
+  view.root.classList.toggle("two", rows === ROWS_OF_TWO || isMatrix(view) || shown.length > perRow(width));
   view.root.classList.toggle("single", rows === ROWS_OF_TWO);
   view.row.classList.toggle("wrapped", shown.length <= perRow(width) * rows);
+  view.root.classList.toggle("small", width < SMALL_BELOW);
 }

@@ -27,6 +27,7 @@ function createHandler(instance) {
   return {
     move: (key, ratio) => { move(instance, key, ratio); paint(instance); },
     release: (options) => release(instance, options),
+    set: (keys, ratio, options) => { setAll(instance, keys, ratio); release(instance, options); },
     toggleLock: (key) => toggleLock(instance, key),
     describe: (key) => { instance.described = key; paintDetail(instance); },
     bank: (name) => instance.data.banks.find((bank) => bank.name === name),
@@ -55,6 +56,16 @@ function move(instance, key, ratio) {
       instance.moving.set(other, follow(instance.origin.get(other), delta, strip));
     }
   }
+}
+
+// The cells of a matrix: those that may move get one ratio, in one edit.
+function setAll(instance, keys, ratio) {
+  const wanted = new Set(keys);
+  for (const { strip, key } of strips(instance)) {
+    if (!wanted.has(key) || strip.frozen || shownLock(instance, key, strip)) continue;
+    instance.moving.set(key, strip.switch === undefined ? ratio : ratio > 0 ? strip.switch : 0);
+  }
+  paint(instance);
 }
 
 function follows(instance, view, strip, key) {
@@ -155,10 +166,16 @@ function build(instance) {
 
 function paint(instance) {
   for (const { bank, strip, key } of strips(instance)) {
-    const view = instance.banks.get(bank.name).strips.get(strip.id);
-    paintStrip(view, strip, shownRatio(instance, key, strip), shownLock(instance, key, strip), bank.title);
+    const bankView = instance.banks.get(bank.name), view = bankView.strips.get(strip.id);
+    const ratio = shownRatio(instance, key, strip), locked = shownLock(instance, key, strip);
+    paintStrip(view, strip, ratio, locked, bank.title);
+    if (bankView.matrix) paintCell(bankView.matrix, strip, ratio, locked);
   }
-  for (const bank of instance.data.banks) paintBank(instance.banks.get(bank.name), bank);
+  for (const bank of instance.data.banks) {
+    const view = instance.banks.get(bank.name);
+    if (view.matrix) paintGroups(view.matrix);
+    paintBank(view, bank);
+  }
   countUnderHand(instance);
   paintDetail(instance);
 }
@@ -199,7 +216,7 @@ function remember(instance) {
 function paintDetail(instance) {
   const key = instance.described;
   const found = [...strips(instance)].find((item) => item.key === key);
-  instance.detail.textContent = found ? describe(instance, key, found) : HINT;
+  instance.detail.textContent = found ? describe(instance, key, found) : [...instance.banks.values()].some(isMatrix) ? MATRIX_HINT : HINT;
 }
 
 function describe(instance, key, found) {

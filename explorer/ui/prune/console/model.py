@@ -12,6 +12,7 @@ from ....values.plain import canonical_json
 from ....values.recipe import Recipe, check_ratio
 from ...session.modes import Lock
 from .cost import LayerCost
+from .matrix import matrix_of
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ def _facts(bank: Bank) -> dict[str, Any]:
         }
         for strip in bank.strips
     ]
-    return {"name": bank.name, "title": bank.title, "strips": strips}
+    matrix = matrix_of({strip.id: strip.unit for strip in bank.strips})
+    return {"name": bank.name, "title": bank.title, "strips": strips} | ({"matrix": matrix} if matrix else {})
 
 
 def _state(bank: Bank) -> dict[str, dict[str, Any]]:

@@ -10,13 +10,13 @@ function relativeLosses(points, quality) {
 
 // Darker orange where removing that much of this part alone cost more. One hue that grows darker is read without telling red from
 // green.
-function sensitivityGradient(losses) {
+function sensitivityGradient(losses, way = "to top") {
   if (!losses || losses.length === 0) return "none";
   const stops = losses.map(([ratio, loss]) => {
     const share = Math.round(Math.min(Math.max(loss / FULL, 0), 1) * 100);
     return `color-mix(in srgb, #c2410c ${share}%, var(--st-border-color)) ${ratio * 100}%`;
   });
-  return `linear-gradient(to top, ${stops.join(", ")})`;
+  return `linear-gradient(${way}, ${stops.join(", ")})`;
 }
 
 // The second cue, a line across the track: from here on this part alone costs too much to be called cheap.
