@@ -6,6 +6,7 @@ from itertools import pairwise
 from playwright.sync_api import Page
 
 MOST_PRESSES = 250  # more of them mean a trap
+WALKS = 4  # a busy machine draws late what is measured
 # Looks through the shadows of components: what has the focus, how that looks, and what else could have it.
 LOOK = """() => {
   const inside = (node) => node.shadowRoot ? deep(node.shadowRoot) : [];
@@ -62,6 +63,10 @@ LOOK = """() => {
         box: [box.left, box.top + scrolled, box.right, box.bottom + scrolled],
         seen: box.top < innerHeight - 1 && box.bottom > 1 && box.left < innerWidth - 1 && box.right > 1 };
     },
+    // a page that puts other nodes in the place of those was not at rest
+    hasChanged() {
+      return [...reached].some((node) => !node.isConnected);
+    },
     missed() {
       const found = deep(document).filter((node) => node.matches(CONTROLS) && node.getClientRects().length
         && shown(face(node)) && getComputedStyle(node).visibility === "visible"
@@ -104,11 +109,13 @@ class TabWalk:
     stops: in their order.
     missed: enabled controls that are seen but never reached.
     has_ended: whether the walk left the page at its end.
+    has_changed: whether a stop was taken away or replaced while the walk went on.
     """
 
     stops: list[Stop]
     missed: list[str]
     has_ended: bool
+    has_changed: bool
 
     def faults(self) -> list[str]:
         """Return what whoever has no mouse would complain of, one line each."""
@@ -129,7 +136,18 @@ def _is_above(one: Stop, other: Stop) -> bool:
 
 
 def tab_walk(page: Page, most: int = MOST_PRESSES) -> TabWalk:
-    """Press Tab from the top of a page at rest to its end."""
+    """Press Tab from the top of a page to its end, anew if the page changed meanwhile.
+
+    A page that never comes to rest ends in the last walk, with its faults.
+    """
+    for _ in range(WALKS):
+        walk = _one_walk(page, most)
+        if not walk.has_changed:
+            break
+    return walk
+
+
+def _one_walk(page: Page, most: int) -> TabWalk:
     page.add_style_tag(content="* { transition: none !important; }")  # a ring on its way is none yet
     page.evaluate(TO_THE_TOP)
     page.evaluate(LOOK)
@@ -146,4 +164,5 @@ def tab_walk(page: Page, most: int = MOST_PRESSES) -> TabWalk:
         Stop(one["name"], one["kind"], tuple(one["box"]), one["seen"], bool(after["ring"]))
         for one, after in pairwise(looks)
     ]
-    return TabWalk(stops, page.evaluate("() => keyboard.missed()"), ended)
+    missed, has_changed = page.evaluate("() => [keyboard.missed(), keyboard.hasChanged()]")
+    return TabWalk(stops, missed, ended, has_changed)

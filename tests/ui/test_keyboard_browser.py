@@ -29,6 +29,10 @@ WRONG = """
 """
 TRAP = '<button>before</button><button onkeydown="event.preventDefault()">held</button>'
 FEW = 9  # presses on a page with two buttons
+# the second button is replaced, once, when the third has the focus
+REPLACED = """<button>first</button><button id="old">second</button><button id="third">third</button><script>
+  third.addEventListener("focus", () => { old.outerHTML = "<button>second</button>"; }, { once: true });
+</script>"""
 
 
 def opened(page, address: str) -> None:
@@ -60,3 +64,10 @@ def test_each_kind_of_fault_is_seen(page):
     ]
     page.set_content(TRAP)
     assert tab_walk(page, FEW).faults() == ["a trap after before"]
+
+
+def test_a_page_that_changes_under_the_walk_is_walked_again(page):
+    page.set_content(REPLACED)
+    assert tab_walk(page).faults() == []
+    page.set_content(REPLACED.replace("{ once: true }", "{}").replace('"<button>', '"<button id=old>'))
+    assert tab_walk(page).faults() == ["never reached: button second"]
