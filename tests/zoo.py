@@ -200,6 +200,21 @@ class InputSkip(nn.Module):
         return self.fc((x + self.b(torch.relu(self.a(x)))).mean((2, 3)))
 
 
+class Mixer(nn.Module):
+    """Mixes places of each channel, then channels of each place; the products of attention have no weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.tokens_in, self.tokens_out = nn.Linear(5, 8), nn.Linear(6, 10), nn.Linear(10, 6)
+        self.keys, self.values, self.fc = nn.Linear(8, 12), nn.Linear(8, 7), nn.Linear(7, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x)
+        x = x + self.tokens_out(self.tokens_in(x.transpose(1, 2)).relu()).transpose(1, 2)
+        k = self.keys(x)
+        return self.fc(((k @ k.transpose(1, 2)).softmax(-1) @ self.values(x)).mean(1))
+
+
 IMAGE, VECTOR, TOKENS = (3, 8, 8), (7,), (6, 5)
 ZOO: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], dict[str, int]]] = {
     "chain": (Chain, IMAGE, {"conv1": 8, "conv2": 6}),
@@ -216,6 +231,7 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], dict[str, int]]] 
     "fused_qkv": (FusedQKV, TOKENS, {"embed": 12, "qkv": 3}),
     "squeeze_excite": (SqueezeExcite, IMAGE, {"conv": 8, "reduce": 4}),
     "input_skip": (InputSkip, IMAGE, {"a": 6}),
+    "mixer": (Mixer, TOKENS, {"embed": 8, "tokens_in": 10, "keys": 12, "values": 7}),
 }
 
 

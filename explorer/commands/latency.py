@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name in ("batch", "rounds"):
         if getattr(arguments, name) < 1:
             raise ExplorerError(f"--{name} must be at least 1, got {getattr(arguments, name)}.")
+    if not arguments.seconds > 0:
+        raise ExplorerError(f"--seconds must be more than 0, got {arguments.seconds:g}.")
     device = set_up(arguments.device)
     model = opened(arguments)
     plan = TimingPlan(arguments.batch, arguments.rounds, arguments.seconds)

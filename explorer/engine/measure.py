@@ -196,7 +196,7 @@ def _qualities(
             odd = wrong_order(base.predictions, split.targets[: len(base)], len(task.class_names))
             notes += [odd] if odd else []
         if look == looks[-1] and (metric := names_of(task)[0]) in METRICS_OF_BOXES:
-            odd = outside_boxes(metric, split_for(subject, conditions).first(look))
+            odd = outside_boxes(metric, split_for(subject, conditions))
             notes += [odd] if odd else []
         lost = missing_losses(base, tally)
         report = replace(

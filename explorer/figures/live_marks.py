@@ -1,5 +1,7 @@
 """Marks that the page moves by itself: the user's own model as it is measured, and where it was before."""
 
+import math
+
 import plotly.graph_objects as go
 
 from ..measuring.metric_words import metric_heading
@@ -8,6 +10,7 @@ from .style import AFTER
 
 OWN, TRAIL = "own", "trail"  # `meta` of the traces, by which the page finds them
 ABOVE = 103  # per cent; a mark at 100 is whole
+ROOM = 0.05  # beyond the values that a metric can have, so that a mark at the end is whole
 # trace -> what the page's short legend calls it
 SHORT = {
     "this recipe, weaker and stronger": "this recipe",
@@ -21,24 +24,34 @@ SHORT = {
 }
 
 
-def with_live_marks(figure: go.Figure, axis: str, subject: str, metric: str, unit: str) -> go.Figure:
+def with_live_marks(
+    figure: go.Figure,
+    axis: str,
+    subject: str,
+    metric: str,
+    unit: str,
+    limits: tuple[float, float] = (-math.inf, math.inf),
+) -> go.Figure:
     """Return a figure of quality against what is left with the marks that the page moves, and with axes that
     do not move while it does.
 
     Args:
         axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown.
         metric, unit: name and unit of what decides, which no point says before the first is measured.
+        limits: the values between which that always is; an axis that the points choose ends there.
     """
     figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit})
     if unit == "%":
         figure.update_yaxes(range=[0, ABOVE])
+    else:
+        figure.update_yaxes(autorangeoptions=_ends(*limits))
     if axis != "latency":  # which may grow
         figure.update_xaxes(range=[0, ABOVE])
     drawn = list(figure.data)
     own = next((trace for trace in drawn if trace.meta == OWN), None) or _mark(OWN, "your recipe", "star", 16)
     others = [trace for trace in drawn if trace is not own]
     figure.data = []
-    figure.add_traces([*others, _trail(), own])
+    figure.add_traces([*others, _trail(unit), own])
     figure.layout.meta["names"] = {one.name: SHORT[one.name] for one in figure.data if one.name in SHORT}
     if not drawn:  # the sentence in place of data
         heading = metric_heading(metric)
@@ -62,8 +75,16 @@ def _mark(meta: str, name: str, symbol: str, size: int) -> go.Scatter:
     )
 
 
-def _trail() -> go.Scatter:
+def _ends(least: float, most: float) -> dict[str, float]:
+    """Return the ends beyond which no axis goes, in Plotly's words."""
+    room = ROOM * min(most - least, 1)
+    ends = {"clipmin": least - room, "clipmax": most + room}
+    return {name: end for name, end in ends.items() if math.isfinite(end)}
+
+
+def _trail(unit: str) -> go.Scatter:
     trail = _mark(TRAIL, "where you were", "circle", 5)
     line = {"color": AFTER, "width": 1, "dash": "dot"}
-    told = "you were here: %{y:.1f}, %{x:.1f} % left<extra></extra>"
+    form = ".1f" if unit == "%" else ".4g"
+    told = f"you were here: %{{y:{form}}}, %{{x:.1f}} % left<extra></extra>"
     return trail.update(mode="lines+markers", line=line, opacity=0.55, showlegend=False, hovertemplate=told)

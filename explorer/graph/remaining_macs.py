@@ -20,29 +20,39 @@ from .nodes import layer_of, op_name
 from .running import fixed_batch
 from .survivors import Survivors
 
-Shapes = Sequence[Sequence[int]]  # of the result, then of the tensors that an operator reads, in their order
-Formula = Callable[[Shapes], int]
+Shapes = Sequence[Sequence[Any]]  # of the result, then of the tensors that an operator reads, in their order
+# the multiply-adds are the sum over these lists of the product of what is in them
+Formula = Callable[[Shapes], Sequence[Sequence[Any]]]
 
 
-def _product(shapes: Shapes) -> int:
-    return prod(shapes[0]) * shapes[1][-1]
+def counted(formula: Formula, shapes: Shapes) -> int:
+    """Return the multiply-adds of one product.
+
+    >>> counted(_product, [(2, 3), (2, 5), (5, 3)])
+    30
+    """
+    return sum(map(prod, formula(shapes)))
 
 
-def _added_product(shapes: Shapes) -> int:
-    return prod(shapes[0]) * shapes[2][-1]
+def _product(shapes: Shapes) -> Sequence[Sequence[Any]]:
+    return [[*shapes[0], shapes[1][-1]]]
 
 
-def _convolution(shapes: Shapes) -> int:
-    return prod(shapes[0]) * prod(shapes[2][1:])
+def _added_product(shapes: Shapes) -> Sequence[Sequence[Any]]:
+    return [[*shapes[0], shapes[2][-1]]]
 
 
-def _transposed_convolution(shapes: Shapes) -> int:
-    return prod(shapes[1]) * prod(shapes[2][1:])
+def _convolution(shapes: Shapes) -> Sequence[Sequence[Any]]:
+    return [[*shapes[0], *shapes[2][1:]]]
 
 
-def _attention(shapes: Shapes) -> int:
+def _transposed_convolution(shapes: Shapes) -> Sequence[Sequence[Any]]:
+    return [[*shapes[1], *shapes[2][1:]]]
+
+
+def _attention(shapes: Shapes) -> Sequence[Sequence[Any]]:
     _, queries, keys, values = shapes[:4]
-    return prod(queries) * keys[-2] + prod(queries[:-1]) * keys[-2] * values[-1]
+    return [[*queries, keys[-2]], [*queries[:-1], keys[-2], values[-1]]]
 
 
 FORMULAS: dict[str, Formula] = {
@@ -71,7 +81,7 @@ def remaining_macs(graph: ModelGraph, masks: Masks) -> Mapping[str, int] | None:
     gone = nodes_without(graph.program, graph.branches, masks.blocks)
     macs: dict[str, int] = {}
     for node, (layer, formula, values) in products.items():
-        count = 0 if node in gone else formula([left.shape(value) for value in values])
+        count = 0 if node in gone else counted(formula, [left.shape(value) for value in values])
         macs[layer] = macs.get(layer, 0) + count
     return macs
 
@@ -95,14 +105,14 @@ def _listed(graph: ModelGraph) -> Products | None:
         formula, values = FORMULAS.get(op_name(node.target)), _values(node, graph.coupling.values)
         if formula is None or not node.users or len(values) < 3:
             return None
-        if formula([value.shape for value in values]) != macs[node.name]:
+        if counted(formula, [value.shape for value in values]) != macs[node.name]:
             return None
         maker = makers.get(node.name)
         products[node] = layer_of(maker.tensor) if maker and maker.whole else "", formula, values
-    counted = Counter[str]()
+    found = Counter[str]()
     for node, (layer, _, _) in products.items():
-        counted[layer] += macs[node.name]
-    known = {layer.name for layer in graph.profile.layers if layer.macs == counted[layer.name]}
+        found[layer] += macs[node.name]
+    known = {layer.name for layer in graph.profile.layers if layer.macs == found[layer.name]}
     return {
         node: (layer if layer in known else "", formula, values)
         for node, (layer, formula, values) in products.items()

@@ -1,5 +1,6 @@
 """Detects true boxes that lie outside their pictures: then they are in another unit, or damaged."""
 
+import weakref
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from ..values.samples import Split
 
 METRICS_OF_BOXES = ("detection_f1", "mean_average_precision")
 LOOKED_AT = 256  # samples: a wrong unit shows in the first ones
+_known: "weakref.WeakKeyDictionary[Split, str | None]" = weakref.WeakKeyDictionary()
 
 
 def outside_boxes(metric: str, split: Split) -> str | None:
@@ -17,8 +19,14 @@ def outside_boxes(metric: str, split: Split) -> str | None:
 
     Args:
         metric: of boxes, that has read all targets already.
-        split: its first samples are looked at; inputs other than pictures say nothing.
+        split: its first samples are looked at, once; inputs other than pictures say nothing.
     """
+    if split not in _known:
+        _known[split] = _looked_at(metric, split)
+    return _known[split]
+
+
+def _looked_at(metric: str, split: Split) -> str | None:
     samples = min(LOOKED_AT, len(split))
     pictures: Any = split.inputs_at(0, samples)
     if not isinstance(pictures, Tensor) or pictures.dim() != 4:

@@ -17,6 +17,7 @@ from ..graph.analysed import Analysed
 from ..graph.blocks import nodes_without
 from ..graph.export import ModelGraph
 from ..graph.product_sizes import ProductSizes, product_sizes
+from ..graph.remaining_macs import counted
 from ..pruning.cutting import removal_count
 from ..values.profile import Group, ModelProfile
 from ..values.recipe import Recipe
@@ -72,8 +73,8 @@ class CostModel:
     def cost(self, recipe: Recipe, what: Counted) -> float:
         """Return the cost of the whole model after this recipe."""
         if what == "macs":
-            counted = self._macs_of_products(recipe)
-            return self._macs_of_weights(recipe) if counted is None else counted
+            macs = self._macs_of_products(recipe)
+            return self._macs_of_weights(recipe) if macs is None else macs
         shapes = self._shapes(recipe)
         zeros, gone = self._zeros(recipe, shapes), self._gone(recipe)
         left = {name: stored for name, stored in self.tensors.items() if name not in gone}
@@ -148,7 +149,7 @@ class CostModel:
         removed, gone = self._removed(recipe), self._nodes_gone(recipe.blocks)
         sizes = [size - self._positions(units, removed) for size, units in self._extents]
         return sum(
-            product.formula([[sizes[place] for place in shape] for shape in product.shapes])
+            counted(product.formula, [[sizes[place] for place in shape] for shape in product.shapes])
             * densities.get(product.layer, 1.0)
             for product in self._products.products
             if product.node not in gone

@@ -36,6 +36,8 @@ REFUSED = {
     "study live-numbers digits-mlp --output none/x": "'none/x' cannot be written",
     "study allocators digits-mlp nothing": "No sample model named 'nothing'.",
     "study repairs digits-mlp --training -3": "--training must be at least 1, got -3.",
+    "latency digits-mlp --group hidden1 --seconds 0": "--seconds must be more than 0, got 0.",
+    "latency digits-mlp --group hidden1 --seconds nan": "--seconds must be more than 0, got nan.",
     "audit digits-mlp nothing": "No sample model named 'nothing'.",
     "lessons what_pruning_is --keep none": "There is no folder 'none' to keep measurements in; create it.",
 }

@@ -2,6 +2,7 @@
 is said.
 """
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -167,6 +168,14 @@ def test_a_curve_shows_kept_runs_and_marks_that_the_page_moves():
     assert kept.text == ("a1b2 &lt;first&gt;",)
     assert list(kept.x) == list(own.x) == pytest.approx([60]) and list(own.y) == pytest.approx([80])
     assert tuple(drawn.layout.yaxis.range) == (0, 103) and drawn.layout.meta["axis"] == "params"
+
+
+def test_an_axis_ends_where_its_metric_does():
+    drawn = with_live_marks(curve_comparison({}), "params", "m", "cosine_similarity", "", (-1, 1))
+    assert drawn.layout.yaxis.autorangeoptions.to_plotly_json() == {"clipmin": -1.05, "clipmax": 1.05}
+    drawn = with_live_marks(curve_comparison({}), "params", "m", "mae", "m", (0, math.inf))
+    assert drawn.layout.yaxis.autorangeoptions.to_plotly_json() == {"clipmin": -0.05}
+    assert drawn.data[0].hovertemplate.startswith("you were here: %{y:.4g}, ")
 
 
 def test_before_the_first_measurement_the_axes_are_there_and_the_marks_are_empty():

@@ -33,6 +33,14 @@ def test_negative_control_boxes_inside_or_of_no_object_are_no_news():
     assert outside_boxes("detection_f1", Split(torch.zeros(2, 7), split_with(RIGHT).targets)) is None
 
 
+def test_the_same_samples_are_looked_at_once(monkeypatch):
+    looked, data = [], split_with(RIGHT)
+    inputs_at = Split.inputs_at
+    monkeypatch.setattr(Split, "inputs_at", lambda *args: looked.append(args) or inputs_at(*args))
+    assert outside_boxes("detection_f1", data) == outside_boxes("detection_f1", data)
+    assert len(looked) == 1
+
+
 class Detector(nn.Module):
     """One box for each picture."""
 

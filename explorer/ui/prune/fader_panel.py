@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from ...graph.product_sizes import product_sizes
 from ...machine.cache import Cache
 from ...values.report import Report
 from .. import session
@@ -76,7 +77,9 @@ def shown_banks() -> tuple[Bank, ...]:
 def _data() -> ConsoleData:
     secret, _, taken = session.stamp()
     subject = session.subject().id
-    costs = _costs.get(subject) or _costs.put(subject, cost_table(session.profile()))
+    costs = _costs.get(subject) or _costs.put(
+        subject, cost_table(session.profile(), product_sizes(session.graph()))
+    )
     recipe = session.recipe()
     return ConsoleData(
         secret,

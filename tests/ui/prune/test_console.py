@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from zoo import odd
 
 from explorer.engine.candidate import prepare
 from explorer.engine.conditions import Conditions
@@ -16,6 +17,7 @@ from explorer.engine.measure import prune
 from explorer.errors import ExplorerError, RecipeError, UnknownNameError
 from explorer.graph.analysed import Analysed
 from explorer.graph.export import graph_of
+from explorer.graph.product_sizes import product_sizes
 from explorer.loaders.model_text import load
 from explorer.loaders.sample_files import untrained
 from explorer.registry import DATA, SAMPLES
@@ -281,16 +283,17 @@ def test_every_mode_shows_all_that_the_recipe_holds():
 # --------------------------------------------------------------------------- the estimate
 
 
-def estimate(profile, *ratios):
+def estimate(profile, *ratios, sizes=None):
     """What the page's own script makes of the table of costs.
 
     Args:
         ratios: of channels, then of weights.
+        sizes: what each product multiplies.
     """
     driver = pytest.importorskip("playwright._impl._driver")  # brings a node of its own
     script = Path(cost.__file__).with_name("cost.js").read_text(encoding="utf-8")
     units = {group.name: group.units for group in profile.groups}
-    given = [[row.to_json() for row in cost.cost_table(profile)], units, *map(dict, ratios)]
+    given = [[row.to_json() for row in cost.cost_table(profile, sizes)], units, *map(dict, ratios)]
     program = f"{script}\nprocess.stdout.write(JSON.stringify(estimate(...{json.dumps(given)})));"
     done = subprocess.run(
         [driver.compute_driver_executable()[0], "-"],
@@ -332,9 +335,20 @@ def test_the_estimate_counts_the_parameters_of_the_compact_model(name):
     subject = Subject(subject_id(model), name, model, task, task.example(2))
     graph = graph_of(subject)
     recipe = Recipe(channels=dict.fromkeys(graph.profile.free_groups, 0.4))
-    real = prepare(Analysed(subject, graph), recipe).static.params
-    assert estimate(graph.profile, recipe.channels, {}).params == pytest.approx(real, rel=1e-3)
-    assert estimate(graph.profile, {}, {}).params > real
+    real = prepare(Analysed(subject, graph), recipe).static
+    found = estimate(graph.profile, recipe.channels, {}, sizes=product_sizes(graph))
+    assert found.params == pytest.approx(real.params, rel=1e-3)
+    assert found.macs == pytest.approx(real.macs, rel=1e-3)
+    dense = estimate(graph.profile, {}, {}, sizes=product_sizes(graph))
+    assert dense.params > real.params and dense.macs == graph.profile.macs
+
+
+def test_the_estimate_follows_what_a_product_multiplies():
+    model = Analysed(odd("mixer"), graph_of(odd("mixer")))
+    recipe = Recipe(channels={"embed": 0.5})
+    real = prepare(model, recipe).static.macs
+    assert estimate(model.profile, recipe.channels, {}, sizes=product_sizes(model.graph)).macs == real
+    assert estimate(model.profile, recipe.channels, {}).macs > real  # sizes of weights alone do not tell
 
 
 # --------------------------------------------------------------------------- undo

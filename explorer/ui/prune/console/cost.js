@@ -30,7 +30,9 @@ function estimate(costs, units, channels, weights) {
     const both = outputs * keptAlong(cost.inputs, removed, cost.inside);
     total.params += cost.weight * both + cost.other * outputs;
     total.nonzero_params += cost.weight * both * (1 - (weights[cost.layer] ?? 0)) + cost.other * outputs;
-    total.macs += cost.macs * both;
+    for (const [macs, sides] of cost.products) {
+      total.macs += macs * sides.reduce((left, shares) => left * keptAlong(shares, removed, cost.inside), 1);
+    }
   }
   return total;
 }
