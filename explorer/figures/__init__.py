@@ -1,1 +1,3 @@
 """Values -> Plotly figures. A figure reads values; it measures nothing."""
+
+from . import ready_modules as ready_modules
