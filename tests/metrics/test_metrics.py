@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from explorer.errors import ExplorerError
+from explorer.measuring.judging import Judge
+from explorer.metrics import tokens as tokens_of_texts
 from explorer.metrics.boxes import found_boxes
 from explorer.metrics.losses import token_cross_entropy
 from explorer.metrics.mean_iou import mean_iou
@@ -227,3 +229,17 @@ def test_what_metrics_share_is_computed_once_a_batch_and_kept_no_longer():
     with one_batch():
         assert shared(plus_one, one).tolist() == [6.0] * 3
     assert shared(plus_one, one) is not shared(plus_one, one)
+
+
+def test_metrics_of_texts_read_the_scores_of_a_batch_once(monkeypatch):
+    """They detach the scores, each on its own: it is the memory that they share."""
+    calls, losses = [], tokens_of_texts.losses
+    monkeypatch.setattr(tokens_of_texts, "losses", lambda *args: calls.append(args) or losses(*args))
+    scores, tokens = torch.randn(3, 5, 11), torch.randint(11, (3, 5))
+    metrics = tuple(METRICS[name]() for name in ("perplexity", "bits_per_byte"))
+    Judge(metrics)(scores, (tokens, torch.full((3,), 7)))
+    assert len(calls) == 1
+    with one_batch():  # negative control: the same numbers at another place
+        for metric in metrics:
+            metric.statistics(scores.clone(), (tokens, torch.full((3,), 7)))
+    assert len(calls) == 3
