@@ -172,11 +172,12 @@ function paintAchieved(view, strip, ratio) {
   view.root.style.setProperty("--achieved", differs ? strip.achieved : 0);
 }
 
+// What a hand has just found out comes first: the place for it has two lines.
 function describeStrip(strip) {
-  const lines = [strip.id, ...(strip.details ?? [])];
+  const lines = [strip.id];
   if (strip.frozen) lines.push(`Cannot be pruned: ${strip.frozen}.`);
   if (strip.reason) lines.push(`Achieved ${percent(strip.achieved)} instead of ${percent(strip.ratio)}: ${strip.reason}.`);
-  return lines;
+  return [...lines, ...(strip.details ?? [])];
 }
 
 function ariaTrack(track, strip, ratio, locked, bank) {
