@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..errors import GraphError
+from .compiler_guards import open_guard
 from .nodes import op_name, where
 from .quiet import without_log
 
@@ -156,6 +157,9 @@ class _Listening(TorchDispatchMode):
         cast = (args[0], kwargs.get("dtype")) if func is CAST else ()
         self.steps.append(_Step(func, kinds, *cast))
         return func(*args, **kwargs)
+
+
+open_guard(_Listening.__torch_dispatch__)
 
 
 def _steps(

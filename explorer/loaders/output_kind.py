@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ..graph.compiler_guards import open_guard
 from ..graph.quiet import counted_apart
 from ..registry import METRICS
 from ..values.metric import Metric
@@ -67,6 +68,9 @@ class LastOperators(TorchDispatchMode):
     def of(self, tensor: Tensor) -> tuple[Kind, int] | None:
         known = self.kinds.get(id(tensor))
         return known[1:] if known is not None and known[0]() is tensor else None
+
+
+open_guard(LastOperators.__torch_dispatch__)
 
 
 def kind_of(run: Callable[[], Any]) -> Kind | None:

@@ -1,9 +1,13 @@
 """Torch's compiler stays out of a process that compiles nothing, and is there for one that does."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import explorer
 
 BEFORE = """
 import sys
@@ -66,3 +70,34 @@ with torch.no_grad(), FlopCounterMode(display=False):
 def test_what_compiles_after_a_count_finds_the_guards_of_torch():
     done = subprocess.run([sys.executable, "-c", COND], capture_output=True, text=True, check=True)
     assert done.stdout == "12.0\n"
+
+
+LAST = """
+import sys
+import torch
+from torch import nn
+from explorer.loaders.output_kind import kind_of
+net = nn.Sequential(nn.Linear(3, 4), nn.Softmax(1))
+print(kind_of(lambda: net(torch.ones(2, 3))), "torch._dynamo" in sys.modules)
+"""
+
+
+def test_looking_at_the_last_operator_does_not_import_the_compiler():
+    done = subprocess.run([sys.executable, "-c", LAST], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["softmax", "False"]
+
+
+def guarded(source: str) -> list[str]:
+    """Modes of a file that import the compiler at their first operator."""
+    return [
+        name
+        for name in re.findall(r"^class (\w+)\(TorchDispatchMode\)", source, re.MULTILINE)
+        if f"\nopen_guard({name}.__torch_dispatch__)\n" not in source
+    ]
+
+
+def test_every_mode_of_this_program_does_without_the_compiler():
+    sources = [path.read_text(encoding="utf-8") for path in Path(explorer.__file__).parent.rglob("*.py")]
+    assert [name for source in sources for name in guarded(source)] == []
+    assert sum("(TorchDispatchMode)" in source for source in sources) >= 3
+    assert guarded("class Watch(TorchDispatchMode):\n    pass\n") == ["Watch"]
