@@ -89,7 +89,7 @@ def _call(node: fx.Node, args: Any, kwargs: Any, left: Survivors, awake: bool) -
     if name in STATISTICS and isinstance(source, fx.Node):
         kept = _kept_mask(args[0], left.coupling.values[source.name], left)
         if kept is not None and _takes_statistics(name, args):
-            return STATISTICS[name](args, kwargs, kept)
+            return _finite(STATISTICS[name](args, kwargs, kept), left.coupling.values.get(node.name), left)
     if (
         name == "batch_norm"
         and left.kept(left.coupling.values[source.name])
@@ -117,7 +117,11 @@ def _silent(found: Any, value: Any, left: Survivors) -> Any:
 
 
 def _finite(result: Any, value: Any, left: Survivors) -> Any:
-    """Return zero where a removed position has no value, such as 0 / 0, since it means nothing."""
+    """Return zero where a removed position has no value, such as 0 / 0 or the spread of no numbers, since it
+    means nothing.
+    """
+    if isinstance(result, tuple) and isinstance(value, tuple):
+        return tuple(_finite(one, its, left) for one, its in zip(result, value, strict=True))
     if not isinstance(result, Tensor) or not result.is_floating_point() or bool(result.isfinite().all()):
         return result
     kept = _kept_mask(result, value, left)

@@ -285,7 +285,21 @@ class Drawn(nn.Module):
         return self.b(self.draw(self.a(x), training=True))
 
 
+class OfPlaces(nn.Module):
+    """A number of each channel over its places, of which a removed channel has none."""
+
+    def __init__(self, number: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.a, self.o, self.number = nn.Conv2d(3, 8, 3), nn.Linear(8, 4), number
+
+    def forward(self, x):
+        return self.o(self.number(torch.relu(self.a(x)).flatten(2)))
+
+
 OWN = {
+    "the spread of places": lambda: (OfPlaces(lambda x: x.std(-1)), 3, 8, 8),
+    "the spread and the mean of places": lambda: (OfPlaces(lambda x: sum(torch.var_mean(x, 2))), 3, 8, 8),
+    "a soft maximum of places": lambda: (OfPlaces(lambda x: x.logsumexp(-1)), 3, 8, 8),
     "a weight that makes and reads": lambda: (Both(), 8),
     "a weight of three layers": lambda: (ReadByThree(), 8),
     "a tied head": lambda: (TiedHead(), 7),

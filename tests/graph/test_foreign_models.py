@@ -195,6 +195,31 @@ def test_positions_give_way_to_channels(way):
     assert audit(analyse(subject)).verified
 
 
+class Routed(nn.Module):
+    """The largest of four gates, whose place may choose an expert."""
+
+    def __init__(self, find: str, *, is_read: bool):
+        super().__init__()
+        self.find, self.is_read = find, is_read
+        self.gate, self.experts, self.o = nn.Linear(6, 4), nn.Parameter(torch.randn(4, 6)), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        value, place = getattr(self.gate(x).softmax(-1), self.find)(-1)
+        return self.o(x * value[:, None] * (self.experts[place] if self.is_read else 1))
+
+
+@pytest.mark.parametrize("find", ["max", "min"])
+def test_the_place_of_the_largest_keeps_its_meaning(find):
+    told = f"goes through arg{find} along its channels"
+    assert told in why_frozen(subject_of(Routed(find, is_read=True), 6), "gate")
+    beside = subject_of(Routed(find, is_read=False), 6)
+    assert free(beside) == {"gate": 4} and audit(analyse(beside)).verified
+
+
+def why_frozen(subject: Subject, name: str) -> str:
+    return next(g.frozen for g in graph_of(subject).profile.groups if g.name == name)
+
+
 def in_groups(groups: int, norm: str = "module") -> nn.Module:
     """Sixteen channels, normalised in groups."""
 

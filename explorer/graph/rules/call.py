@@ -13,7 +13,11 @@ Arrays = tuple[Tensor, ...]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One node of the graph during the walk: its arguments are Labelled values and plain numbers."""
+    """One node of the graph during the walk: its arguments are Labelled values and plain numbers.
+
+    Args:
+        read: of several outputs, those that something reads.
+    """
 
     ties: Ties
     target: Any
@@ -21,6 +25,7 @@ class Call:
     kwargs: dict
     out: Any
     where: str
+    read: frozenset[int] = frozenset()
 
     def arg(self, index: int, name: str, default: Any = None) -> Any:
         return self.args[index] if len(self.args) > index else self.kwargs.get(name, default)

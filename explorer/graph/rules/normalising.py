@@ -5,8 +5,10 @@ from typing import Any
 from torch import Tensor
 
 from ..labels import Labelled, varying
-from .call import Arrays, Call, channel_of, channels, labelled, name_of, rule
+from .call import Arrays, Call, channel_of, channels, labelled, name_of, only, rule
 from .elementwise import meet
+
+PLACES = 1  # the second of what max and min return along one dimension
 
 
 @rule("batch_norm", "instance_norm", "_native_batch_norm_legit_no_training")
@@ -64,15 +66,21 @@ def group_norm(call: Call) -> Arrays:
     "nansum",
 )
 def reduce(call: Call) -> Any:
-    """Take statistics over labelled positions over the remaining ones."""
+    """Take statistics over labelled positions over the remaining ones; the place of the largest is a number
+    that means another channel once some are removed.
+    """
     if len(labelled(call.args)) > 1:  # the larger of two
         return meet(call.ties, labelled(call.args), f"compared in {call.where}")
-    arrays = _reduced(call)
+    source, name = call.args[0], name_of(call)
+    if name in ("max", "min") and PLACES in call.read:
+        dim = call.arg(1, "dim") % max(1, len(source.shape))
+        why = f"goes through arg{name} along its channels in {call.where}"
+        source = Labelled(source.meta, only(call, source, lambda dims: dim not in dims, why))
+    arrays = _reduced(call, source)
     return arrays if isinstance(call.out, Tensor) else [arrays for _ in call.out]
 
 
-def _reduced(call: Call) -> Arrays:
-    source = call.args[0]
+def _reduced(call: Call, source: Labelled) -> Arrays:
     rank = len(source.shape)
     dims = call.arg(2 if name_of(call) == "linalg_vector_norm" else 1, "dim", None)
     dims = (
