@@ -2,10 +2,9 @@
 
 from torch import Tensor
 
-from ..errors import ExplorerError
 from ..registry import METRICS
 from ..values.metric import Metric
-from .checks import counted, ratio_of_two, refuse, scores_of
+from .checks import check_yes_or_no, counted, ratio_of_two, refuse, scores_of
 from .losses import binary_cross_entropy
 
 
@@ -30,10 +29,6 @@ def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
     if not isinstance(targets, Tensor) or targets.numel() != len(scores):
         raise refuse("binary_accuracy", f"{len(scores)} targets, 0 or 1", targets)
     truth = targets.reshape(-1)
-    if not bool(((truth == 0) | (truth == 1)).all()):
-        raise ExplorerError(
-            f"Metric 'binary_accuracy' needs targets of 0 and 1, got {float(truth.double().min()):g} to "
-            f"{float(truth.double().max()):g}."
-        )
+    check_yes_or_no("binary_accuracy", truth)
     known = scores.reshape(-1)
     return counted(((known > 0) == (truth > 0)) & ~known.isnan())

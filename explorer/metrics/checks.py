@@ -91,6 +91,17 @@ def whole_targets(metric: str, targets: Any, shape: tuple[int, ...]) -> Tensor:
     return targets.long()
 
 
+def check_yes_or_no(metric: str, targets: Tensor) -> None:
+    """Refuse targets other than 0 and 1.
+
+    Raises:
+        ExplorerError: there is one, perhaps NaN.
+    """
+    if targets.numel() and not bool(((targets == 0) | (targets == 1)).all()):
+        low, high = (float(end) for end in targets.double().aminmax())
+        raise ExplorerError(f"Metric {metric!r} needs targets of 0 and 1, got {low:g} to {high:g}.")
+
+
 def ignored(targets: Tensor, classes: int) -> Tensor:
     """Return which targets are ignored: IGNORED, and the 255 of masks if no class has that number."""
     return (targets == IGNORED) | ((targets == 255) & (classes <= 255))

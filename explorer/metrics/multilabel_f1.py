@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..registry import METRICS
 from ..values.metric import Metric
-from .checks import f1_of, refuse, rows, scores_of
+from .checks import check_yes_or_no, f1_of, refuse, rows, scores_of
 from .losses import binary_cross_entropy
 from .macro_f1 import macro
 
@@ -30,6 +30,7 @@ def _statistics(outputs: Tensor, targets: Tensor) -> Tensor:
     scores = scores_of("multilabel_f1", outputs, (2,), "one score per label (samples, labels)")
     if not isinstance(targets, Tensor) or targets.shape != scores.shape:
         raise refuse("multilabel_f1", f"targets of 0 and 1 of shape {tuple(scores.shape)}", targets)
+    check_yes_or_no("multilabel_f1", targets)
     said, there = scores > 0, targets > 0
     return rows(said & there, said & ~there, there & ~said)
 

@@ -19,6 +19,8 @@ def pair_of(metric: str, outputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
         raise refuse(metric, "one tensor of numbers", outputs)
     if not isinstance(targets, Tensor) or targets.shape[:1] != outputs.shape[:1]:
         raise refuse(metric, f"targets of shape {tuple(outputs.shape)}", targets)
+    if outputs.is_complex() or targets.is_complex():
+        raise ExplorerError(f"Metric {metric!r} needs real numbers, got complex ones; give their real parts.")
     said, truth = (t.detach().double().reshape(len(t), -1) for t in (outputs, targets))
     if said.shape != truth.shape:
         raise refuse(metric, f"targets of shape {tuple(outputs.shape)}", targets)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -85,6 +85,13 @@ class Metric:
     least: float | None = None
     most: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.better not in get_args(Better):
+            raise ExplorerError(
+                f"'better' of metric {str(self.name)[:80]!r} must be 'higher' or 'lower', got "
+                f"{str(self.better)[:40]!r}."
+            )
+
     @classmethod
     def mean(
         cls,
@@ -115,6 +122,8 @@ class Metric:
                     f"Metric {name!r} must give one number per sample, a tensor of shape (samples,), got "
                     f"{shape or f'a {type(numbers).__name__}'}."
                 )
+            if numbers.is_complex():
+                raise ExplorerError(f"Metric {name!r} must give real numbers, got complex ones.")
             numbers = numbers.detach().double()
             return torch.stack([numbers, torch.ones_like(numbers)], 1)
 

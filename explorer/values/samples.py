@@ -283,6 +283,9 @@ def _joined(*parts: Any) -> Any:
     return torch.cat(parts) if isinstance(parts[0], Tensor) else [one for part in parts for one in part]
 
 
+SPLITS = ("tuning", "held_out", "training")
+
+
 def splits_of(name: str, data: Any) -> dict[str, Split]:
     """Return splits of a Task's data; data that is not a dict is halved into tuning and held-out samples, in
     a seeded order.
@@ -290,8 +293,15 @@ def splits_of(name: str, data: Any) -> dict[str, Split]:
     Raises:
         LoadError: not a data set, or one without samples.
     """
-    if isinstance(data, Mapping) and set(data) <= {"training", "tuning", "held_out"} and data:
+    if isinstance(data, Mapping) and set(data) <= set(SPLITS) and data:
         return {split: split_from(name, part) for split, part in data.items()}
+    if isinstance(data, Mapping):
+        strange = next((key for key in data if isinstance(key, str) and key not in SPLITS), None)
+        if strange is not None:
+            raise LoadError(
+                f"Data of task {name!r} has a part {strange[:80]!r}; the parts of a dict are called "
+                f"{', '.join(map(repr, SPLITS[:-1]))} and {SPLITS[-1]!r}."
+            )
     whole = split_from(name, data)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(SEED)).tolist()
     middle = (len(order) + 1) // 2
@@ -315,6 +325,15 @@ def split_from(name: str, data: Any) -> Split:
         if len(rows) != 1:
             raise LoadError(f"Data of task {name!r} has {_many(rows)} rows; give as many targets as inputs.")
         return Split(*data)
+    if (
+        isinstance(data, tuple)
+        and all(hasattr(part, "__array__") for part in data)
+        and len({tuple(part.shape) for part in data}) > 1
+    ):
+        raise LoadError(
+            f"Data of task {name!r} has {len(data)} tensors; give a pair, ((first, second), targets) for "
+            "several inputs."
+        )
     collate = default_collate
     if isinstance(data, DataLoader):
         data, collate = data.dataset, data.collate_fn or default_collate

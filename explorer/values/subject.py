@@ -134,6 +134,8 @@ class Task:
         if self.load_split is None and self.data is None:
             raise ExplorerError(f"Task {self.name!r} needs data, such as data=my_dataset, or a load_split.")
         given = self.metric if isinstance(self.metric, Sequence) else [self.metric]
+        if not given:
+            raise ExplorerError(f"Task {self.name!r} has no metric; name one, such as 'accuracy' or 'mae'.")
         for metric in [self.metric] if isinstance(self.metric, str) else given:
             if not isinstance(metric, str | Metric):
                 raise ExplorerError(

@@ -66,6 +66,7 @@ def collated(items):
 
 
 fine = task(MEAN("mine", error))
+labels = task("multilabel_f1", {"tuning": (ROWS, (SUMS > 3).float())})
 nan = task(MEAN("mine", lambda o, t: error(o, t) / 0 * 0))
 wide = task(MEAN("mine", lambda o, t: (o - t).expand(-1, 2)))
 one = task(MEAN("mine", lambda o, t: error(o, t).mean()))
@@ -84,6 +85,15 @@ triple = items(lambda number: (ROWS[number], SUMS[number], 1))
 collating = task(data=DataLoader(Items(lambda n: (ROWS[n], SUMS[n])), collate_fn=collated))
 mask_size = task("mean_iou", (PICTURES, torch.zeros(20, 7, 7, dtype=torch.long)))
 mask_sizes = items(lambda n: (PICTURES[0], torch.zeros(8, 8 - (n == 7), dtype=torch.long)), 20, "mean_iou")
+no_metric = task([])
+direction = lambda: task(MEAN("mine", error, better="maximize"))()
+imaginary = task(MEAN("mine", lambda o, t: error(o, t) * 1j))
+imaginary_targets = task("rmse", (ROWS, SUMS * 1j))
+soft_labels = task("multilabel_f1", (ROWS, SUMS / 6))
+signed_labels = task("multilabel_f1", (ROWS, (SUMS > 3) * 2.0 - 1))
+no_label = task("multilabel_f1", (ROWS, (SUMS > 3).float().where(ROWS[:, :1] > 0.1, float("nan"))))
+part = task(data={"tuning": (ROWS, SUMS), "validation": (ROWS, SUMS)})
+loose = task(data=(ROWS, ROWS[:, :2], SUMS))
 mask_class = task("mean_iou", (PICTURES, torch.full((20, 8, 8), 5)))
 """
 
@@ -106,6 +116,15 @@ SENTENCES = {
     "collating": "A batch of 2 samples of data set 'mine' must have as many inputs and targets; one of them",
     "mask_size": "needs whole-number targets of shape (10, 8, 8), got a tensor of shape (10, 7, 7).",
     "mask_sizes": "Samples of data set 'mine' do not fit into one batch",
+    "no_metric": "Task 'mine' has no metric; name one, such as 'accuracy' or 'mae'.",
+    "direction": "'better' of metric 'mine' must be 'higher' or 'lower', got 'maximize'.",
+    "imaginary": "Metric 'mine' must give real numbers, got complex ones.",
+    "imaginary_targets": "Metric 'rmse' needs real numbers, got complex ones; give their real parts.",
+    "soft_labels": "Metric 'multilabel_f1' needs targets of 0 and 1, got 0.",
+    "signed_labels": "Metric 'multilabel_f1' needs targets of 0 and 1, got -1 to 1.",
+    "no_label": "Metric 'multilabel_f1' needs targets of 0 and 1, got nan to nan.",
+    "part": "has a part 'validation'; the parts of a dict are called 'tuning', 'held_out' and 'training'.",
+    "loose": "has 3 tensors; give a pair, ((first, second), targets) for several inputs.",
     "mask_class": "needs targets from 0 to 1, since the model gives 2 scores; got 5 to 5.",
 }
 
@@ -129,6 +148,7 @@ def test_a_mistake_is_one_sentence(name, sentence, capsys):
     assert out == "" and err.count("\n") == 1 and sentence in err
 
 
-def test_a_task_without_a_mistake_is_measured(capsys):
-    assert pruned("fine") == 0
-    assert "mine " in capsys.readouterr().out
+@pytest.mark.parametrize("name, shown", {"fine": "mine ", "labels": "multi-label F1"}.items())
+def test_a_task_without_a_mistake_is_measured(name, shown, capsys):
+    assert pruned(name) == 0
+    assert shown in capsys.readouterr().out
