@@ -19,6 +19,7 @@ from .reader import ANY, Reader, check_request, class_name
 MAX_BYTES = 64 * 1024**2
 SLACK = 0.01  # shares of a picture that a box may reach outside, by rounding
 PICTURES, LABELS, LISTED = "images", "labels", ("data.yaml", "data.yml", "classes.txt")
+LAST_CLASS = 99_999  # without names; each number up to the largest one is a class
 COLUMNS = "class number, x and y of the centre, width and height, as shares of the picture"
 QUOTES = "\"' "
 
@@ -114,8 +115,9 @@ def _box(cells: list[str], where: str, names: tuple[str, ...]) -> tuple[float, .
         label = math.nan
     if not math.isfinite(label) or not all(map(math.isfinite, (x, y, width, height))):
         raise LoadError(f"{where} must hold numbers, got {' '.join(cells)[:60]!r}.")
-    if label < 0 or not label.is_integer() or (names and label >= len(names)):
-        most = f" to {len(names) - 1}" if names else ""
+    last = len(names) - 1 if names else LAST_CLASS
+    if not label.is_integer() or not 0 <= label <= last:
+        most = f" to {last:,}" if names or label > last else ""
         raise LoadError(f"{where} has the class {cells[0][:20]}; classes are whole numbers from 0{most}.")
     if width < 0 or height < 0:
         raise LoadError(f"{where} has a width or height below 0; correct it.")

@@ -163,7 +163,7 @@ def read_fitting(path: Path, model: nn.Module, source: str | None = None) -> dic
         LoadError: no such file, one that is damaged or of another kind, or not weights of this model.
     """
     chosen = _fitting(path, model, source or path.name)[0]
-    return _read(*chosen, path, source or path.name)
+    return _read(*chosen, path, source or path.name, model)
 
 
 def _fitting(path: Path, model: nn.Module, source: str) -> list[tuple[Weights, Fit]]:
@@ -183,7 +183,7 @@ def _fitting(path: Path, model: nn.Module, source: str) -> list[tuple[Weights, F
     return chosen
 
 
-def _read(weights: Weights, matched: Fit, path: Path, source: str) -> dict[str, Tensor]:
+def _read(weights: Weights, matched: Fit, path: Path, source: str, model: nn.Module) -> dict[str, Tensor]:
     pieces = [piece for fold in matched.folds.values() for piece in fold.names]
     try:
         tensors = weights.read([*matched.names.values(), *pieces])
@@ -192,7 +192,28 @@ def _read(weights: Weights, matched: Fit, path: Path, source: str) -> dict[str, 
             weights_of[name] = fold.make(*(tensors[piece] for piece in fold.names))
     except UNREADABLE as error:
         raise LoadError(damaged(source, path)) from error
+    _check_shared(weights_of, model, source)
     return weights_of
+
+
+def _check_shared(weights: Mapping[str, Tensor], model: nn.Module, source: str) -> None:
+    """Refuse two different tensors for one that the model has under two names: the last would win.
+
+    Raises:
+        LoadError: there are such.
+    """
+    first: dict[int, str] = {}
+    for name, tensor in tensors_of(model).items():
+        one = first.setdefault(id(tensor), name) if name in weights else name
+        if one != name and not _are_equal(weights[one], weights[name]):
+            raise LoadError(
+                f"{source!r} holds other numbers as {one[:80]!r} than as {name[:80]!r}, but the model shares "
+                f"one tensor for both; {SAME}"
+            )
+
+
+def _are_equal(one: Tensor, other: Tensor) -> bool:
+    return torch.equal(one, other) or torch.equal(one.nan_to_num(), other.nan_to_num())
 
 
 def load_weights(model: nn.Module, path: str | Path) -> str:
@@ -205,7 +226,7 @@ def load_weights(model: nn.Module, path: str | Path) -> str:
     """
     place = Path(path)
     (weights, fit), *others = _fitting(place, model, place.name)
-    fill(model, _read(weights, fit, place, place.name))
+    fill(model, _read(weights, fit, place, place.name, model))
     more = [other.place for other, _ in others if other.place != WHOLE_FILE]
     fit_too = f"; {_listed(more)} would fit, too" if more else ""
     where = f" (those of {weights.place!r}{fit_too})" if weights.place else ""

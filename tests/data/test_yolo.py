@@ -117,6 +117,15 @@ def test_what_is_wrong_with_a_line_is_one_sentence(tmp_path, text, sentence):
         load("shapes-detector", data=source)
 
 
+def test_a_class_of_thirty_digits_makes_no_list_of_that_length(tmp_path):
+    source = written(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    assert load("shapes-detector", data=source).task.class_names
+    (tmp_path / "labels" / "0.txt").write_text("9" * 30 + " 0.5 0.5 0.1 0.1")
+    with pytest.raises(LoadError, match=r"classes are whole numbers from 0 to 99,999\."):
+        load("shapes-detector", data=source)
+
+
 def test_what_is_wrong_with_a_folder_is_one_sentence(tmp_path):
     source = written(tmp_path)
     (tmp_path / "data.yaml").write_text("nc: 10\n")

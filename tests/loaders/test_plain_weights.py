@@ -9,9 +9,11 @@ from torch.nn import functional
 from torch.nn.utils import parametrizations, parametrize, prune, spectral_norm, weight_norm
 
 from explorer.engine.candidate import build, prepare
+from explorer.errors import LoadError
 from explorer.graph.analysed import analyse
 from explorer.loaders.model_text import load
 from explorer.loaders.plain_weights import fold_parametrisations
+from explorer.loaders.weights import load_weights
 from explorer.pruning.computed_weights import changed_by
 from explorer.pruning.decision import masks_for
 from explorer.values.identity import subject_id
@@ -214,3 +216,21 @@ def test_weights_that_a_forward_computes_are_named_where_a_cut_changes_them(tmp_
         assert "'2'" in note and "change" in note
     assert not prepare(own, Recipe(weights={"0": 0.5})).notes
     assert not prepare(own, Recipe()).notes
+
+
+class SharedHead(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words, self.head = nn.Embedding(6, 4), nn.Linear(4, 6, bias=False)
+        self.head.weight = self.words.weight
+
+
+def test_two_tensors_for_one_that_the_model_shares_are_refused(tmp_path):
+    first, path = torch.rand(6, 4), tmp_path / "w.pt"
+    torch.save({"words.weight": first, "head.weight": first.clone()}, path)
+    model = SharedHead()
+    load_weights(model, path)
+    assert torch.equal(model.words.weight, first)
+    torch.save({"words.weight": first, "head.weight": first + 1}, path)
+    with pytest.raises(LoadError, match=r"holds other numbers as 'words\.weight' than as 'head\.weight'"):
+        load_weights(model, path)
