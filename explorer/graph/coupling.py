@@ -153,8 +153,8 @@ class Walk:
         self._made[node.name] = plain(out)
         if not isinstance(out, torch.Tensor | list | tuple):
             return out
-        read = frozenset(u.args[1] for u in node.users if u.target is operator.getitem and u.users)
-        call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node), read)
+        taken: list[Any] = [u.args[1] for u in node.users if u.target is operator.getitem and u.users]
+        call = Call(self.ties, target, tuple(args), dict(kwargs), out, where(node), frozenset(taken))
         return self._labelled(node, call)
 
     def _counted(self, node: fx.Node, target: Any, args: Any, kwargs: Any) -> Any:
