@@ -88,14 +88,21 @@ def _targets(arrays: Arrays, name: str, samples: int) -> Tensor:
             f"{name!r} in {arrays.path.name!r} must hold numbers, one row for each of {samples:,} inputs, "
             f"got {dtype} of shape {shape}."
         )
-    values = torch.from_numpy(np.array(arrays.read(name), order="C"))
-    if not values.is_floating_point():
-        return values.long()
-    if not bool(torch.isfinite(values).all()):
+    values = arrays.read(name)
+    if dtype.kind != "f":
+        whole = np.array(values, dtype=np.int64, order="C")
+        if not np.array_equal(whole, values):
+            raise LoadError(
+                f"{name!r} in {arrays.path.name!r} holds whole numbers above 2^63; scale them down."
+            )
+        return torch.from_numpy(whole)
+    numbers = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))  # whatever the machine stored
+    if not bool(torch.isfinite(numbers).all()):
         raise LoadError(
-            f"{name!r} in {arrays.path.name!r} holds NaN or infinite values; clean the data first."
+            f"{name!r} in {arrays.path.name!r} holds NaN or infinite values, or larger ones than 32-bit "
+            "floats; clean the data first."
         )
-    return values.float()
+    return numbers
 
 
 def _check_classes(arrays: Arrays, targets: Tensor, reader: Reader) -> None:

@@ -115,18 +115,34 @@ def _read(chosen: Sequence[tuple[str, str]], reader: Reader) -> Split:
                 f"Mask {name!r} is {labels.width} x {labels.height}, but "
                 f"its picture {picture.width} x {picture.height}; make them of one size."
             )
-        return _of_classes(labels)
+        return _of_classes(labels, class_name(Path(chosen[place][1]).name))
 
     pictures = stacked(places, lambda place: opened(place, 0), reader)
     return Split(pictures, _numbers(stacked(places, mask, as_mask)[:, 0]))
 
 
-def _of_classes(mask: "Image") -> "Image":
-    """One of a palette holds numbers of colours, which are the classes."""
-    if mask.mode not in ("P", "L", "1"):
-        mask = mask.convert("L")
-    values = np.asarray(mask).astype(np.uint8)
-    return optional("PIL.Image").fromarray(values * 255 if mask.mode == "1" else values)
+def _of_classes(mask: "Image", name: str) -> "Image":
+    """Return one channel of class numbers; a mask with a palette holds numbers of colours, which are the
+    classes.
+
+    Raises:
+        LoadError: it has colours, numbers that are no classes, or a format that blurs them.
+    """
+    if mask.format == "JPEG":
+        raise LoadError(f"Mask {name!r} is a JPEG, which blurs the classes of pixels; save masks as PNG.")
+    values = np.asarray(mask)
+    if values.ndim == 3:  # the last channel of LA, PA and RGBA is how opaque a pixel is
+        values = values[..., : len(mask.getbands()) - ("A" in mask.getbands())]
+        if (values != values[..., :1]).any():
+            raise LoadError(
+                f"Mask {name!r} has colours, but the number of a pixel is its class; save masks with one "
+                "channel or with a palette."
+            )
+        values = values[..., 0]
+    whole = values.astype(np.uint8)
+    if values.dtype != bool and (whole != values).any():
+        raise LoadError(f"Mask {name!r} must hold whole numbers from 0 to 255, one for each class.")
+    return optional("PIL.Image").fromarray(whole * 255 if mask.mode == "1" else whole)
 
 
 def _numbers(masks: Tensor) -> Tensor:

@@ -63,7 +63,9 @@ def task_of(arrays: Arrays, reader: Reader, samples: int, mean: str, std: str) -
         name, target = pair or (alone, None)
         check_inputs(arrays, name, reader)
         inputs = inputs_of(arrays, name, torch.arange(arrays.form(name)[0][0]), reader)
-        return other_task(arrays, inputs, target, reader, rule, samples)
+        task = other_task(arrays, inputs, target, reader, rule, samples)
+        told = _told(arrays, name, rule, is_given=bool(mean or std)) if RATE in arrays.names else ()
+        return replace(task, how=(*told, *task.how))
     if pair is None:
         found = ", ".join(class_name(name) for name in arrays.names[:8]) or "nothing"
         raise LoadError(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from explorer.commands.main import main
 from explorer.data import csv_table
@@ -69,8 +70,6 @@ def measured(capsys, model: str, source: str, *words: str) -> dict:
 
 
 def folder_of_masks(tmp_path, *, size=8, black_white=False):
-    from PIL import Image
-
     for name in ("images", "masks"):
         (tmp_path / "set" / name).mkdir(parents=True)
     for number in range(12):
@@ -105,6 +104,68 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
     (folder / "masks" / "3.png").unlink()
     with pytest.raises(LoadError, match=r"'3\.png' has no mask"):
         load("net.py:segmenter", data=f"folder:{folder}")
+
+
+MASK = np.arange(64, dtype=np.uint8).reshape(8, 8) % 2  # classes of the pixels
+COLOURS = np.stack([MASK, MASK, 1 - MASK], 2)
+
+
+def with_masks(folder, picture, ending="png"):
+    for path in list((folder / "masks").iterdir()):
+        path.unlink()
+        picture.save(path.with_suffix(f".{ending}"))
+    return load("net.py:segmenter", data=f"folder:{folder}").task.split("tuning").targets
+
+
+@pytest.mark.parametrize(
+    "values",
+    [MASK, np.stack([MASK] * 3, 2), np.stack([*[MASK] * 3, MASK * 9], 2), MASK.astype(np.uint16)],
+    ids=["grey", "colours that are grey", "see-through", "16 bits"],
+)
+def test_masks_of_one_number_a_pixel_are_classes(tmp_path, values):
+    found = with_masks(folder_of_masks(tmp_path), Image.fromarray(values))
+    assert torch.equal(found, torch.from_numpy(MASK).expand(found.shape))
+
+
+@pytest.mark.parametrize(
+    "values, ending, why",
+    [
+        (COLOURS, "png", "has colours, but the number of a pixel is its class"),
+        (MASK, "jpg", "is a JPEG, which blurs the classes"),
+        (MASK.astype(np.uint16) * 300, "png", "must hold whole numbers from 0 to 255"),
+        (MASK.astype(np.float32) / 2, "tiff", "must hold whole numbers from 0 to 255"),
+    ],
+    ids=["colours", "JPEG", "class 300", "half a class"],
+)
+def test_masks_whose_classes_are_not_known_are_refused(tmp_path, values, ending, why):
+    with pytest.raises(LoadError, match=why):
+        with_masks(folder_of_masks(tmp_path), Image.fromarray(values), ending)
+
+
+@pytest.mark.parametrize("dtype", [">f8", "longdouble", "f2", ">i4", "u1"])
+def test_numbers_of_any_machine_are_targets(dtype):
+    rows = np.random.default_rng(0).random((60, 3)).astype(np.float32)
+    np.savez("rooms.npz", inputs=rows, targets=np.arange(60).astype(dtype)[:, None])
+    task = load("net.py:regressor", data="npz:rooms.npz").task
+    both = torch.cat([task.split(part).targets for part in ("tuning", "held_out")])
+    assert sorted(both.flatten().tolist()) == list(range(60))
+
+
+def test_whole_numbers_that_do_not_fit_are_refused():
+    np.savez("big.npz", inputs=np.zeros((9, 3), np.float32), targets=np.full((9, 1), 2**63 + 5, np.uint64))
+    with pytest.raises(LoadError, match="whole numbers above 2"):
+        load("net.py:regressor", data="npz:big.npz")
+
+
+def test_the_rate_of_sounds_is_said_and_checked_beside_numbers_too():
+    rows = np.random.default_rng(0).random((60, 3)).astype(np.float32)
+    for rate, told in ((16000, "Sounds of 16,000 samples a second"), ([1, 2], None), (0, None), (0.5, None)):
+        np.savez("sounds.npz", inputs=rows, targets=rows[:, :1], sampling_rate=np.array(rate))
+        if told:
+            assert told in load("net.py:regressor", data="npz:sounds.npz").task.how[0]
+        else:
+            with pytest.raises(LoadError, match="must be one whole number, such as 16000"):
+                load("net.py:regressor", data="npz:sounds.npz")
 
 
 def test_arrays_hold_numbers_to_predict_masks_or_no_targets(tmp_path, capsys):
