@@ -93,10 +93,11 @@ def _targets(arrays: Arrays, name: str, samples: int) -> Tensor:
         whole = np.array(values, dtype=np.int64, order="C")
         if not np.array_equal(whole, values):
             raise LoadError(
-                f"{name!r} in {arrays.path.name!r} holds whole numbers above 2^63; scale them down."
+                f"{name!r} in {arrays.path.name!r} holds whole numbers of 2^63 or more; scale them down."
             )
         return torch.from_numpy(whole)
-    numbers = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))  # whatever the machine stored
+    with np.errstate(over="ignore"):  # what does not fit is said below
+        numbers = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))
     if not bool(torch.isfinite(numbers).all()):
         raise LoadError(
             f"{name!r} in {arrays.path.name!r} holds NaN or infinite values, or larger ones than 32-bit "

@@ -43,7 +43,7 @@ def mask_task(
     and white ones are yes and no.
 
     Raises:
-        LoadError: a picture has no mask, or a mask is of another size.
+        LoadError: a picture has no mask; once it is read, a mask is of another size, or holds no classes.
     """
     with without_collector():  # millions of names stay
         pictures, masks = _pairs(*places)
@@ -139,7 +139,8 @@ def _of_classes(mask: "Image", name: str) -> "Image":
                 "channel or with a palette."
             )
         values = values[..., 0]
-    whole = values.astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # what does not fit is said below
+        whole = values.astype(np.uint8)
     if values.dtype != bool and (whole != values).any():
         raise LoadError(f"Mask {name!r} must hold whole numbers from 0 to 255, one for each class.")
     return optional("PIL.Image").fromarray(whole * 255 if mask.mode == "1" else whole)

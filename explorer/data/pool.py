@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from ..errors import UnknownNameError
-from ..values.samples import Split
+from ..values.samples import SPLITS, Split
 from .ordering import stratified_order
 
 FACTS = 1000  # that are hashed at once
-SPLITS = ("training", "tuning", "held_out")
 HALVES = "Tuning and held-out samples are two halves of the same data."
 
 

@@ -5,6 +5,7 @@ import math
 import plotly.graph_objects as go
 
 from ..measuring.metric_words import metric_heading
+from ..values.metric import Metric
 from .accuracy_curve import AXES
 from .style import AFTER
 
@@ -24,27 +25,21 @@ SHORT = {
 }
 
 
-def with_live_marks(
-    figure: go.Figure,
-    axis: str,
-    subject: str,
-    metric: str,
-    unit: str,
-    limits: tuple[float, float] = (-math.inf, math.inf),
-) -> go.Figure:
+def with_live_marks(figure: go.Figure, axis: str, subject: str, decides: Metric) -> go.Figure:
     """Return a figure of quality against what is left with the marks that the page moves, and with axes that
     do not move while it does.
 
     Args:
         axis: one of `accuracy_curve.AXES`; subject: id of the model whose points are shown.
-        metric, unit: name and unit of what decides, which no point says before the first is measured.
-        limits: the values between which that always is; an axis that the points choose ends there.
+        decides: the metric, which no point says before the first is measured; an axis that the points choose
+            ends where its values do.
     """
+    unit = decides.unit
     figure.update_layout(meta={"axis": axis, "subject": subject, "unit": unit})
     if unit == "%":
         figure.update_yaxes(range=[0, ABOVE])
     else:
-        figure.update_yaxes(autorangeoptions=_ends(*limits))
+        figure.update_yaxes(autorangeoptions=_ends(*decides.limits))
     if axis != "latency":  # which may grow
         figure.update_xaxes(range=[0, ABOVE])
     drawn = list(figure.data)
@@ -54,7 +49,7 @@ def with_live_marks(
     figure.add_traces([*others, _trail(unit), own])
     figure.layout.meta["names"] = {one.name: SHORT[one.name] for one in figure.data if one.name in SHORT}
     if not drawn:  # the sentence in place of data
-        heading = metric_heading(metric)
+        heading = metric_heading(decides.name)
         figure.layout.annotations = ()
         figure.layout.title.text = f"{heading} against {AXES[axis][0]} left"
         figure.update_yaxes(title_text=f"{heading} ({unit})" if unit else heading)

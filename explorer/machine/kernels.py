@@ -1,12 +1,12 @@
 """Bounds what the library for convolutions on processors, oneDNN, keeps of its programs.
 
-It makes one for each width of a layer, and keeps 1,024: a quarter of a megabyte each for wide layers. Whoever
+It makes some for each width of a layer, of a size that depends on the processor, and keeps 1,024. Whoever
 moves a fader asks for another width with each move, so a server would grow for minutes.
 """
 
 import os
 
-KEPT = 256  # more than a forward of a deep network needs
+KEPT = 256  # a forward of a deep network may need more; to make them again takes next to no time
 VARIABLES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")
 
 

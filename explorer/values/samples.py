@@ -283,7 +283,7 @@ def _joined(*parts: Any) -> Any:
     return torch.cat(parts) if isinstance(parts[0], Tensor) else [one for part in parts for one in part]
 
 
-SPLITS = ("tuning", "held_out", "training")
+SPLITS = ("training", "tuning", "held_out")
 
 
 def splits_of(name: str, data: Any) -> dict[str, Split]:
@@ -300,7 +300,7 @@ def splits_of(name: str, data: Any) -> dict[str, Split]:
         if strange is not None:
             raise LoadError(
                 f"Data of task {name!r} has a part {strange[:80]!r}; the parts of a dict are called "
-                f"{', '.join(map(repr, SPLITS[:-1]))} and {SPLITS[-1]!r}."
+                "'tuning', 'held_out' and 'training'."
             )
     whole = split_from(name, data)
     order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(SEED)).tolist()

@@ -153,7 +153,7 @@ def test_numbers_of_any_machine_are_targets(dtype):
 
 def test_whole_numbers_that_do_not_fit_are_refused():
     np.savez("big.npz", inputs=np.zeros((9, 3), np.float32), targets=np.full((9, 1), 2**63 + 5, np.uint64))
-    with pytest.raises(LoadError, match="whole numbers above 2"):
+    with pytest.raises(LoadError, match="whole numbers of 2"):
         load("net.py:regressor", data="npz:big.npz")
 
 

@@ -34,6 +34,7 @@ from explorer.figures.weight_bands import weight_bands
 from explorer.figures.weight_depths import weight_depths
 from explorer.inspection.weight_bands import WeightBand
 from explorer.inspection.weight_depths import KindDepths, WeightDepths
+from explorer.registry import METRICS
 from explorer.studies.criteria_agreement import Agreement
 
 # Machado, Oliveira and Fernandes (2009), doi:10.1109/TVCG.2009.113, severity 1, on linear RGB
@@ -118,8 +119,7 @@ FIGURES = {
         curve_comparison(LINES, REPORT, controls=["channels: at random"], kept={"a": REPORT}),
         "params",
         "m",
-        "a",
-        "%",
+        METRICS["accuracy"](),
     ),
     "class_accuracy": lambda: class_accuracy(FOUND),
     "reliability_diagram": lambda: reliability_diagram(FOUND),

@@ -2,7 +2,6 @@
 is said.
 """
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ from explorer.figures.live_marks import with_live_marks
 from explorer.figures.sensitivity import sensitivity
 from explorer.figures.style import NOTHING, STALE
 from explorer.measuring.statistics import paired_drop
+from explorer.registry import METRICS
 from explorer.studies.sensitivity.additivity import Additivity
 from explorer.studies.sensitivity.stopping import reach
 from explorer.studies.sensitivity.values import Scan, ScanPlan, SensitivityPoint
@@ -161,7 +161,7 @@ def test_whether_single_drops_add_up_in_words(found, end):
 
 def test_a_curve_shows_kept_runs_and_marks_that_the_page_moves():
     curve = curve_comparison({}, REPORT, "params", kept={"a1b2 <first>": REPORT})
-    drawn = with_live_marks(curve, "params", "m", "accuracy", "%")
+    drawn = with_live_marks(curve, "params", "m", METRICS["accuracy"]())
     assert [one.name for one in drawn.data] == ["kept runs", "dense model", "where you were", "your recipe"]
     assert [one.meta for one in drawn.data[2:]] == ["trail", "own"]
     kept, own = drawn.data[0], drawn.data[3]
@@ -171,19 +171,20 @@ def test_a_curve_shows_kept_runs_and_marks_that_the_page_moves():
 
 
 def test_an_axis_ends_where_its_metric_does():
-    drawn = with_live_marks(curve_comparison({}), "params", "m", "cosine_similarity", "", (-1, 1))
+    drawn = with_live_marks(curve_comparison({}), "params", "m", METRICS["cosine_similarity"]())
     assert drawn.layout.yaxis.autorangeoptions.to_plotly_json() == {"clipmin": -1.05, "clipmax": 1.05}
-    drawn = with_live_marks(curve_comparison({}), "params", "m", "mae", "m", (0, math.inf))
+    drawn = with_live_marks(curve_comparison({}), "params", "m", METRICS["mae"](unit="m"))
     assert drawn.layout.yaxis.autorangeoptions.to_plotly_json() == {"clipmin": -0.05}
     assert drawn.data[0].hovertemplate.startswith("you were here: %{y:.4g}, ")
 
 
 def test_before_the_first_measurement_the_axes_are_there_and_the_marks_are_empty():
-    drawn = with_live_marks(curve_comparison({}), "latency", "m", "mean_iou", "mm")
+    drawn = with_live_marks(curve_comparison({}), "latency", "m", replace(METRICS["mean_iou"](), unit="mm"))
     assert [(one.meta, len(one.x)) for one in drawn.data] == [("trail", 0), ("own", 0)]
     assert drawn.layout.annotations == () and drawn.layout.xaxis.showticklabels
     assert drawn.layout.title.text == "Mean IoU against latency left"
     assert drawn.layout.yaxis.title.text == "Mean IoU (mm)"
     assert drawn.layout.yaxis.range is None  # a number without an upper end finds its own
     assert not drawn.layout.yaxis.showticklabels  # and until then there is nothing to read
-    assert with_live_marks(curve_comparison({}), "params", "m", "accuracy", "%").layout.yaxis.showticklabels
+    empty = with_live_marks(curve_comparison({}), "params", "m", METRICS["accuracy"]())
+    assert empty.layout.yaxis.showticklabels

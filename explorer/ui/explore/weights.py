@@ -28,10 +28,10 @@ from ...words import LABELS
 from .. import session
 from ..drawing import layout
 from ..drawing.offers import Offer
+from ..drawing.words import shortened
 from ..session.selection import KEPT, Key, Selection, selection
 
 PICTURE_SIDE = 160  # cells; a weight has more than a screen can show
-OUTSIDE_NAMED = 6  # layers
 BUSY = "Reading the weights ..."
 VIEWS = {"magnitudes": "Magnitudes", "zeros": "Pattern of zeros", "norms": "Norm of each filter"}
 
@@ -163,23 +163,13 @@ def _draw_depths(bands: tuple[WeightBand, ...]) -> None:
     st.plotly_chart(depths_figure(depths), width="stretch", key="depths", config={"displayModeBar": False})
     hidden = len(depths.kinds) - KINDS_SHOWN
     some = f" The first {KINDS_SHOWN} of {len(depths.kinds)} kinds are shown." if hidden > 0 else ""
-    outside = f" Not among them: {_named(depths.outside)}." if depths.outside else ""
+    outside = f" Not among them: {shortened(depths.outside)}." if depths.outside else ""
     st.caption(
         layout.plain(
             f"One picture for each kind of layer that {len(depths.blocks)} blocks share, named as inside its "
             f"block: the median, the middle half and nine of ten of its weights.{some}{outside}"
         )
     )
-
-
-def _named(layers: tuple[str, ...]) -> str:
-    """Return the first few names.
-
-    >>> _named(("a", "b")), _named(tuple("abcdefgh"))
-    ('a, b', 'a, b, c, d, e, f and 2 more')
-    """
-    more = len(layers) - OUTSIDE_NAMED
-    return ", ".join(layers[:OUTSIDE_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @st.fragment

@@ -130,8 +130,7 @@ def _shown(figure: Any, asked: curve_question.Question, words: dict[str, Any]) -
     subject = session.subject()
     task = with_agreement(session.model()).subject.task
     assert task is not None
-    decides = metrics_of(task)[0]
-    with_live_marks(figure, asked.axis, subject.id, decides.name, decides.unit, decides.limits)
+    with_live_marks(figure, asked.axis, subject.id, metrics_of(task)[0])
     figure.layout.meta["title"] = figure.layout.title.text
     figure.layout.title = None
     return {**in_place(figure, (subject.id, asked.along, asked.axis)), **words}

@@ -15,8 +15,8 @@ from ....graph.product_sizes import Extent, ProductSizes
 from ....values.profile import Group, Layer, ModelProfile
 
 Shares = Mapping[str, float]  # group -> the fraction of a dimension's positions that belong to it
-# layer -> multiply-adds, and the groups along each dimension with which they shrink
-Products = Mapping[str, tuple[tuple[int, tuple[Shares, ...]], ...]]
+Product = tuple[int, tuple[Shares, ...]]  # multiply-adds, and the groups along each dimension
+Products = Mapping[str, tuple[Product, ...]]  # of each layer
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class LayerCost:
     layer: str
     weight: int
     other: int
-    products: tuple[tuple[int, tuple[Shares, ...]], ...]
+    products: tuple[Product, ...]
     outputs: Shares
     inputs: Shares
     inside: Mapping[str, str] = field(default_factory=dict)
@@ -106,5 +106,5 @@ def _cost(layer: Layer, groups: Iterable[Group], products: Products | None) -> L
     return LayerCost(layer.name, weight, layer.params - weight, own, *sides, _inside(groups, names))
 
 
-def _sides(products: Iterable[tuple[int, Iterable[Shares]]]) -> Iterator[Shares]:
+def _sides(products: Iterable[Product]) -> Iterator[Shares]:
     return (side for _, sides in products for side in sides)
